@@ -1,0 +1,158 @@
+/* rapt/ops.h: the operations. Each returns its result, or a poisoned tensor after an error (see rapt/graph.h).
+ * "x: any" means any shape of reals. Broadcasting is NumPy's: shapes are aligned at the last axis, axes of 1 stretch. */
+#ifndef RAPT_OPS_H
+#define RAPT_OPS_H
+
+#include <rapt/graph.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Elementwise, one input: y has the shape of x --------------------------------------------------------------- */
+RAPT_API rapt_tensor *rapt_neg(rapt_tensor *x);
+RAPT_API rapt_tensor *rapt_abs(rapt_tensor *x);
+RAPT_API rapt_tensor *rapt_square(rapt_tensor *x);
+RAPT_API rapt_tensor *rapt_sqrt(rapt_tensor *x);
+RAPT_API rapt_tensor *rapt_exp(rapt_tensor *x);
+RAPT_API rapt_tensor *rapt_log(rapt_tensor *x);
+RAPT_API rapt_tensor *rapt_sin(rapt_tensor *x);
+RAPT_API rapt_tensor *rapt_cos(rapt_tensor *x);
+RAPT_API rapt_tensor *rapt_tanh(rapt_tensor *x);
+RAPT_API rapt_tensor *rapt_sigmoid(rapt_tensor *x);
+RAPT_API rapt_tensor *rapt_relu(rapt_tensor *x);
+RAPT_API rapt_tensor *rapt_gelu(rapt_tensor *x);      /* x·Φ(x) (Hendrycks & Gimpel 2016) */
+RAPT_API rapt_tensor *rapt_gelu_tanh(rapt_tensor *x); /* its tanh approximation, GPT-2's */
+RAPT_API rapt_tensor *rapt_silu(rapt_tensor *x);      /* x·σ(x) */
+RAPT_API rapt_tensor *rapt_softplus(rapt_tensor *x);  /* log(1 + exp x) */
+RAPT_API rapt_tensor *rapt_scale(rapt_tensor *x, double factor);
+RAPT_API rapt_tensor *rapt_clamp(rapt_tensor *x, double lo, double hi); /* gradient 0 outside [lo, hi] */
+/* Stops the gradient: y = x. */
+RAPT_API rapt_tensor *rapt_detach(rapt_tensor *x);
+
+/* ---- Elementwise, two or three inputs, broadcasting -------------------------------------------------------------- */
+RAPT_API rapt_tensor *rapt_add(rapt_tensor *a, rapt_tensor *b);
+RAPT_API rapt_tensor *rapt_sub(rapt_tensor *a, rapt_tensor *b);
+RAPT_API rapt_tensor *rapt_mul(rapt_tensor *a, rapt_tensor *b);
+RAPT_API rapt_tensor *rapt_div(rapt_tensor *a, rapt_tensor *b);
+RAPT_API rapt_tensor *rapt_max(rapt_tensor *a, rapt_tensor *b); /* at a tie the gradient goes to a */
+RAPT_API rapt_tensor *rapt_min(rapt_tensor *a, rapt_tensor *b);
+RAPT_API rapt_tensor *rapt_pow(rapt_tensor *a, rapt_tensor *b); /* a > 0 where a gradient of b is asked for */
+/* 1 where it holds, else 0; no gradient. */
+RAPT_API rapt_tensor *rapt_less(rapt_tensor *a, rapt_tensor *b);
+RAPT_API rapt_tensor *rapt_less_equal(rapt_tensor *a, rapt_tensor *b);
+RAPT_API rapt_tensor *rapt_equal(rapt_tensor *a, rapt_tensor *b);
+/* cond ≠ 0 ? a : b, broadcasting all three. */
+RAPT_API rapt_tensor *rapt_where(rapt_tensor *cond, rapt_tensor *a, rapt_tensor *b);
+
+/* ---- Reductions. `axis` may be negative; RAPT_ALL reduces everything to shape (). keep: the axis stays with size 1 -- */
+#define RAPT_ALL 99
+RAPT_API rapt_tensor *rapt_sum(rapt_tensor *x, int axis, bool keep);
+RAPT_API rapt_tensor *rapt_mean(rapt_tensor *x, int axis, bool keep);
+RAPT_API rapt_tensor *rapt_reduce_max(rapt_tensor *x, int axis, bool keep); /* gradient to the first maximum */
+RAPT_API rapt_tensor *rapt_reduce_min(rapt_tensor *x, int axis, bool keep);
+RAPT_API rapt_tensor *rapt_argmax(rapt_tensor *x, int axis); /* int32, the first maximum; no gradient */
+/* Sums x down to the shape `dims` that broadcasts to it (the adjoint of broadcasting). */
+RAPT_API rapt_tensor *rapt_sum_to(rapt_tensor *x, int ndim, const int64_t *dims);
+RAPT_API rapt_tensor *rapt_cumsum(rapt_tensor *x, int axis);
+
+/* ---- Shapes ------------------------------------------------------------------------------------------------------ */
+RAPT_API rapt_tensor *rapt_reshape(rapt_tensor *x, int ndim, const int64_t *dims); /* one −1: what is left */
+RAPT_API rapt_tensor *rapt_permute(rapt_tensor *x, const int *axes);               /* y.dim[i] = x.dim[axes[i]] */
+RAPT_API rapt_tensor *rapt_transpose(rapt_tensor *x);                              /* the last two axes */
+RAPT_API rapt_tensor *rapt_broadcast(rapt_tensor *x, int ndim, const int64_t *dims);
+RAPT_API rapt_tensor *rapt_slice(rapt_tensor *x, int axis, int64_t begin, int64_t size);
+RAPT_API rapt_tensor *rapt_pad(rapt_tensor *x, int axis, int64_t before, int64_t after); /* with zeros */
+RAPT_API rapt_tensor *rapt_concat(rapt_tensor *const *parts, int count, int axis);       /* count ≤ 8 */
+RAPT_API void rapt_split(rapt_tensor *x, int axis, int count, rapt_tensor **parts);      /* equal parts */
+
+/* ---- Matrices ---------------------------------------------------------------------------------------------------- */
+/* C = A·B over the last two axes: a (…, m, k) or (…, k, m) when transpose_a; b likewise; leading axes broadcast. */
+RAPT_API rapt_tensor *rapt_matmul(rapt_tensor *a, rapt_tensor *b, bool transpose_a, bool transpose_b);
+
+typedef enum rapt_activation {
+  RAPT_IDENTITY, RAPT_RELU, RAPT_GELU, RAPT_GELU_TANH, RAPT_SILU, RAPT_TANH, RAPT_SIGMOID
+} rapt_activation;
+RAPT_API rapt_tensor *rapt_activate(rapt_tensor *x, rapt_activation activation);
+/* y = activation(x·W + bias): x (…, k), weight (k, n) or (n, k) when transposed (torch.nn.Linear's layout), bias (n) or
+ * NULL, y (…, n). One pass: bias and activation are the product's epilogue. */
+RAPT_API rapt_tensor *rapt_linear(rapt_tensor *x, rapt_tensor *weight, bool transposed, rapt_tensor *bias,
+                                  rapt_activation activation);
+/* (B, T, C) with kernel (W, C, F), stride and zero padding on both sides → (B, T', F); T' = (T + 2·padding − W)/stride + 1. */
+RAPT_API rapt_tensor *rapt_conv1d(rapt_tensor *x, rapt_tensor *kernel, rapt_tensor *bias, int64_t stride, int64_t padding);
+
+/* ---- Rows: softmax, norms ---------------------------------------------------------------------------------------- */
+/* Over the last axis. A row of −∞ gives zeros. Masks are added as −∞ or given as `mask` (broadcast, 0 hides) or NULL. */
+RAPT_API rapt_tensor *rapt_softmax(rapt_tensor *x, rapt_tensor *mask);
+RAPT_API rapt_tensor *rapt_log_softmax(rapt_tensor *x);
+RAPT_API rapt_tensor *rapt_logsumexp(rapt_tensor *x); /* the last axis goes */
+/* Over the last axis (n); weight (n) or NULL, bias (n) or NULL. (Ba et al. 2016) */
+RAPT_API rapt_tensor *rapt_layer_norm(rapt_tensor *x, rapt_tensor *weight, rapt_tensor *bias, double eps);
+/* (Zhang & Sennrich 2019) */
+RAPT_API rapt_tensor *rapt_rms_norm(rapt_tensor *x, rapt_tensor *weight, double eps);
+/* Zeroes elements with probability p and scales the others by 1/(1 − p). (Srivastava et al. 2014) p = 0 gives x itself. */
+RAPT_API rapt_tensor *rapt_dropout(rapt_tensor *x, double p);
+
+/* ---- Indices ------------------------------------------------------------------------------------------------------ */
+/* Rows of table (V, C) at ids (…), int32 → (…, C). Ids outside [0, V) give zeros and no gradient. */
+RAPT_API rapt_tensor *rapt_embedding(rapt_tensor *table, rapt_tensor *ids);
+/* y[i] = x[i, ids[i]] for x (…, n), ids (…). */
+RAPT_API rapt_tensor *rapt_gather(rapt_tensor *x, rapt_tensor *ids);
+/* y (…, n) with y[i, ids[i]] = x[i] and zeros elsewhere, for x (…), ids (…). */
+RAPT_API rapt_tensor *rapt_scatter(rapt_tensor *x, rapt_tensor *ids, int64_t n);
+RAPT_API rapt_tensor *rapt_one_hot(rapt_tensor *ids, int64_t n); /* (…) → (…, n) */
+/* The k largest of the last axis, in falling order (ties: lower index first); *indices int32, may be NULL. k = n sorts. */
+RAPT_API rapt_tensor *rapt_top_k(rapt_tensor *x, int64_t k, rapt_tensor **indices);
+
+/* ---- Losses ------------------------------------------------------------------------------------------------------- */
+typedef struct rapt_cross_entropy_options {
+  double label_smoothing; /* (Szegedy et al. 2016), as torch.nn.functional.cross_entropy */
+  int32_t ignore;         /* labels equal to it do not count; −100 when the options are NULL */
+  bool sum;               /* the sum over counted rows instead of the mean */
+} rapt_cross_entropy_options;
+/* Mean of −log softmax(logits)[label] over the rows that count: logits (…, V), labels int32 (…) → (). Labels outside
+ * [0, V) count as ignored. No counted row: 0. */
+RAPT_API rapt_tensor *rapt_cross_entropy(rapt_tensor *logits, rapt_tensor *labels, const rapt_cross_entropy_options *options);
+/* Soft labels: targets (…, V), mean over rows of −Σ target·log softmax. */
+RAPT_API rapt_tensor *rapt_cross_entropy_soft(rapt_tensor *logits, rapt_tensor *targets);
+/* The same as cross_entropy(x·Wᵀ, labels) without the logits of all rows ever in memory: x (…, C), weight (V, C). */
+RAPT_API rapt_tensor *rapt_linear_cross_entropy(rapt_tensor *x, rapt_tensor *weight, rapt_tensor *labels,
+                                                const rapt_cross_entropy_options *options);
+
+/* ---- Attention and positions -------------------------------------------------------------------------------------- */
+typedef struct rapt_attention_options {
+  double scale;         /* of the scores; 0: 1/√D */
+  bool causal;          /* query i sees keys j ≤ i + (Tk − Tq) */
+  int64_t window;       /* > 0: only the last `window` of them */
+  rapt_tensor *lengths; /* int32 (B): keys at and past it are hidden; or NULL */
+  rapt_tensor *bias;    /* added to the scaled scores, broadcasts to (B, H, Tq, Tk); or NULL */
+  rapt_tensor **probs;  /* where not NULL: gets the probabilities (B, H, Tq, Tk), stored only if somebody reads them */
+} rapt_attention_options;
+/* softmax(q·kᵀ·scale + bias)·v, tiled: q (B, Tq, H, D), k (B, Tk, G, D), v (B, Tk, G, E), G divides H → (B, Tq, H, E).
+ * (Vaswani et al. 2017, eq. 1; grouped heads: Ainslie et al. 2023) */
+RAPT_API rapt_tensor *rapt_attention(rapt_tensor *q, rapt_tensor *k, rapt_tensor *v, const rapt_attention_options *options);
+/* Rotary positions (Su et al. 2021): x (B, T, H, D), turned by position·base^(−2i/D); positions int32 (T) or (B, T).
+ * halves: pairs are (i, i + D/2), as in Llama; else neighbours, as in GPT-J. */
+RAPT_API rapt_tensor *rapt_rotary(rapt_tensor *x, rapt_tensor *positions, double base, bool halves);
+/* (T, C): sines in even and cosines in odd columns (Vaswani et al. 2017, §3.5); a constant. */
+RAPT_API rapt_tensor *rapt_sinusoid(rapt_graph *graph, int64_t t, int64_t c);
+
+/* ---- Updates ------------------------------------------------------------------------------------------------------ */
+typedef enum rapt_optimizer {
+  RAPT_ADAMW, RAPT_ADAM, RAPT_ADAMAX, RAPT_SGD, RAPT_RMSPROP, RAPT_ADAGRAD, RAPT_ADADELTA
+} rapt_optimizer;
+typedef struct rapt_update_options {
+  rapt_optimizer method;
+  double beta1, beta2, eps, momentum, weight_decay;
+  bool nesterov, no_bias_correction;
+  double clip; /* global norm; 0: off */
+} rapt_update_options;
+/* One fused update of all parameters from `gradient` (of rapt_grad_params) with the rate lr (), at update number `count` ()
+ * (1, 2, …; both are inputs that the trainer fills). Skipped where the gradient's norm is not finite. Returns the norm () before clipping. */
+RAPT_API rapt_tensor *rapt_update(rapt_params *params, rapt_tensor *gradient, rapt_tensor *lr, rapt_tensor *count,
+                                  const rapt_update_options *options);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

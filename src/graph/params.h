@@ -1,0 +1,40 @@
+/* The parameter store from inside: contiguous values and optimizer state. */
+#ifndef RAPT_SRC_PARAMS_H
+#define RAPT_SRC_PARAMS_H
+
+#include "graph/graph.h"
+
+enum { RAPT__STATES = 2 }; /* arrays of optimizer state: first and second moment */
+
+typedef struct rapt__param {
+  char *name; /* in the store's arena */
+  int ndim;
+  int64_t dim[RAPT_MAX_DIMS];
+  int64_t size, offset; /* elements; offset once started, a multiple of 16 */
+  rapt_init init;
+} rapt__param;
+
+struct rapt_params {
+  rapt_context *ctx;
+  rapt__arena arena;
+  rapt__param **items; /* owned array */
+  size_t count, capacity;
+  int64_t size;   /* elements of all parameters */
+  int64_t extent; /* elements of the arrays, with padding */
+  int64_t decayed; /* elements at the start of the arrays that weight decay reaches */
+  bool started;
+  real *values;              /* (extent) owned */
+  real *state[RAPT__STATES]; /* (extent) owned, or NULL until an optimizer asks */
+};
+
+typedef struct rapt__param_attr {
+  rapt_params *params;
+  rapt__param *param;
+} rapt__param_attr;
+
+/* The parameter of that name, made if need be; NULL after an error on the graph. */
+rapt__param *rapt__params_declare(rapt_params *params, rapt_graph *graph, const char *name, int ndim,
+                                  const int64_t *dims, rapt_init init);
+rapt_status rapt__params_need_states(rapt_params *params, int count);
+
+#endif

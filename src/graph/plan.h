@@ -1,0 +1,35 @@
+/* A plan from inside: which nodes run, and where every tensor lies. */
+#ifndef RAPT_SRC_PLAN_H
+#define RAPT_SRC_PLAN_H
+
+#include "base/team.h"
+#include "graph/params.h"
+
+/* One node as it is run. */
+typedef struct step_node {
+  const rapt__node *node;
+  void **in, **out;
+  rapt__split split;
+  int64_t chunks[2]; /* calls per phase: units dealt out in pieces of `grain` */
+} step_node;
+
+struct rapt_plan {
+  rapt_context *ctx;
+  rapt_graph *graph; /* borrowed */
+  const k_kernels *k;
+  rapt__arena arena;
+  step_node *steps; /* [count] in the arena */
+  size_t count;
+  void **data; /* storage by tensor id; NULL where a tensor has none */
+  char *memory; /* owned: all tensors, then the scratch */
+  char *shared, *scratch;
+  size_t scratch_bytes; /* per worker */
+  uint64_t seed;
+  rapt_plan_stats stats;
+};
+
+/* memory.c: lifetimes, in-place use, offsets. `needed[id]` says which nodes run, `kept[id]` which tensors outlive the run.
+ * Fills plan->data with offsets turned into addresses of plan->memory, and leaves `scratch_bytes` behind the tensors. */
+rapt_status rapt__plan_memory(rapt_plan *plan, const bool *needed, const bool *kept, bool keep_all, size_t scratch_bytes);
+
+#endif
