@@ -32,8 +32,8 @@ uint32_t rapt__rng_u32(uint64_t seed, uint64_t stream, uint64_t index) {
   return word[0];
 }
 
-/* Lemire's method: the high half of random × limit is uniform once the few low halves that would favour some values are
- * drawn again. The redraws take other keys, not other counters, which belong to the stream's other values. */
+/* Lemire's method: the high half of random × limit is uniform once the few low halves that would favour some values
+ * are drawn again. The redraws take other keys, not other counters, which belong to the stream's other values. */
 uint64_t rapt__rng_below(uint64_t seed, uint64_t stream, uint64_t index, uint64_t limit) {
   if (limit == 0) return 0;
   uint64_t excess = (0 - limit) % limit; /* 2^64 mod limit */
