@@ -47,7 +47,7 @@ probe() {
 
 installed() {
   if command -v dpkg-query >/dev/null; then
-    # A package of another name may provide this one; dpkg prints nothing for it, so the probe decides.
+    # A package of another name may provide this one (pkgconf for pkg-config).
     [ "$(dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | head -n 1)" = installed ] || {
       dpkg-query -W -f '${db:Status-Status} ${Provides}\n' | grep -qE "^installed (.*[ ,])?$(sed 's/[.+]/\\&/g' <<<"$1")([ ,]|$)"
     }
@@ -103,7 +103,8 @@ install() {
     fi
   fi
   echo "installing: $names"
-  quiet "${become[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q update || return 1
+  # One broken source among several makes the update fail without keeping the packages away: the install decides.
+  quiet "${become[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q update
   # shellcheck disable=SC2086
   quiet "${become[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends $names
 }

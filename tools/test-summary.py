@@ -38,7 +38,7 @@ def main():
     except (OSError, ElementTree.ParseError) as error:
         print(f"no test results: {error}\n0 passed, 1 failed, 0 skipped")
         return 1
-    passed, failures, skips = 0, [], []
+    passed, failures, skips = 0, [] if cases else ["no test at all was found"], []
     for case in cases:
         name, status = case.get("name"), case.get("status")
         output = case.findtext("system-out") or ""
