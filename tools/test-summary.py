@@ -48,7 +48,7 @@ def main():
             skips += [(f"{name} {test}", why) for test, why in left.items()]
         elif status == "fail":
             passed += len(good)
-            failures += [f"{name} {test}" for test in sorted(bad)] or [f"{name} (the program ended early)"]
+            failures += [f"{name} {test}" for test in sorted(bad)] or [f"{name} (it ended early)" if good or left else name]
             skips += [(f"{name} {test}", why) for test, why in left.items()]
         elif case.find("skipped") is not None and case.find("skipped").get("message") == "SKIP_RETURN_CODE=77":
             skips.append((name, " ".join(output.split())))
