@@ -8,7 +8,7 @@ import re
 import sys
 import xml.etree.ElementTree as ElementTree
 
-MARK = re.compile(r"\[ +(OK|FAILED|SKIPPED|ERROR) +\] (\S+)(.*)")
+MARK = re.compile(r"\[ +(OK|FAILED|SKIPPED) +\] (\S+)(.*)")
 RUN = re.compile(r"\[ RUN +\] (\S+)")
 
 
@@ -28,7 +28,7 @@ def cmocka(output):
         elif mark[1] == "SKIPPED":
             skipped.setdefault(mark[2], " ".join(word for word in words if word))
         else:
-            failed.add(mark[2].rstrip(":"))
+            failed.add(mark[2])
     return passed - failed, failed, skipped
 
 
@@ -55,8 +55,12 @@ def main():
         else:
             # Not run though nobody asked for that: a missing program must not look like a pass.
             failures.append(f"{name} (not run: {status})")
+    # One line a reason: a missing folder of data sets can skip many tests.
+    by_reason = {}
     for name, why in skips:
-        print(f"skipped: {name}: {why or 'the test gives no reason'}")
+        by_reason.setdefault(why or "the test gives no reason", []).append(name)
+    for why, names in by_reason.items():
+        print(f"skipped: {', '.join(names)}: {why}")
     for name in failures:
         print(f"failed:  {name}")
     print(f"{passed} passed, {len(failures)} failed, {len(skips)} skipped")
