@@ -64,7 +64,7 @@ def check(source):
             elif "/" not in name or target not in ALLOWED:
                 faults.append(f"{where}:{number}: \"{name}\" must begin with its folder of src/")
             elif target != folder and target not in ALLOWED[folder]:
-                below = ", ".join(sorted(ALLOWED[folder])) or "no other folder"
+                below = ", ".join(sorted(ALLOWED[folder])) or "itself and public headers"
                 faults.append(f"{where}:{number}: {folder} includes \"{name}\", but may include only {below}")
     if count == 0:
         faults.append(f"{source}: no #include line was found")
