@@ -117,12 +117,13 @@ typedef struct k_kernels {
   void (*adagrad)(int64_t n, const k_optim *o, real *p, const real *g, real *v);
   void (*adadelta)(int64_t n, const k_optim *o, real *p, const real *g, real *v, real *u); /* beta2 is rho */
 
-  /* Micro-kernel of the blocked product: c (gemm_mr, gemm_nr; row stride c_row) = or += packed A panel (k, mr) · packed B
-   * panel (k, nr). Always a full tile: gemm.c gives edges a scratch tile. */
+  /* Micro-kernel of the blocked product: c (gemm_mr, gemm_nr; row stride c_row) = or += A (gemm_mr, k) · packed B panel
+   * (k, gemm_nr), with A[i, p] at a[i·a_row + p·a_col]: neither A nor Aᵀ needs packing. Always a full tile; gemm.c gives
+   * edges a scratch tile. gemm_pack_b makes panels (k, gemm_nr) of alpha·B one behind the other, the last filled with 0. */
   int gemm_mr, gemm_nr;
-  void (*gemm_tile)(int64_t k, const real *a, const real *b, real *c, int64_t c_row, bool accumulate);
-  void (*gemm_pack_a)(int64_t m, int64_t k, const real *a, int64_t a_row, int64_t a_col, real alpha, real *packed);
-  void (*gemm_pack_b)(int64_t k, int64_t n, const real *b, int64_t b_row, int64_t b_col, real *packed);
+  void (*gemm_tile)(int64_t k, const real *a, int64_t a_row, int64_t a_col, const real *b, real *c, int64_t c_row,
+                    bool accumulate);
+  void (*gemm_pack_b)(int64_t k, int64_t n, const real *b, int64_t b_row, int64_t b_col, real alpha, real *packed);
   /* Skinny products: y (m) = A (m, k; row stride lda)·x [+ y], and y (n) = xᵀ (k)·B (k, n; row stride ldb) [+ y]. */
   void (*gemv)(int64_t m, int64_t k, const real *a, int64_t lda, const real *x, real *y, bool accumulate);
   void (*gevm)(int64_t k, int64_t n, const real *x, const real *b, int64_t ldb, real *y, bool accumulate);
