@@ -53,8 +53,9 @@ static void conv1d_forward(const rapt__call *call) {
     const real *x = RAPT__IN(call, 0) + u / blocks * a->t * a->c;
     int64_t begin = first * a->stride - a->padding, end = begin + (rows - 1) * a->stride + a->w;
     k_gemm g = conv_product(a, rows);
-    g.a = x + begin * a->c;
-    if (begin < 0 || end > a->t) {
+    if (begin >= 0 && end <= a->t) {
+      g.a = x + begin * a->c;
+    } else {
       real *window = call->scratch;
       int64_t lo = begin > 0 ? begin : 0, hi = end < a->t ? end : a->t;
       memset(window, 0, (size_t)((end - begin) * a->c) * sizeof *window);
