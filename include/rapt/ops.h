@@ -137,6 +137,10 @@ RAPT_API rapt_tensor *rapt_rotary(rapt_tensor *x, rapt_tensor *positions, double
 /* (T, C): sines in even and cosines in odd columns (Vaswani et al. 2017, §3.5); a constant. */
 RAPT_API rapt_tensor *rapt_sinusoid(rapt_graph *graph, int64_t t, int64_t c);
 
+/* A key/value cache: copies x (B, T, …) over rows at, at + 1, … of `cache` (B, capacity, …), a parameter of a store that no
+ * optimizer sees, and returns the whole cache. `at` is int32 (); rows past the capacity are dropped. No gradient. */
+RAPT_API rapt_tensor *rapt_cache_write(rapt_tensor *cache, rapt_tensor *x, rapt_tensor *at);
+
 /* ---- Updates ------------------------------------------------------------------------------------------------------ */
 typedef enum rapt_optimizer {
   RAPT_ADAMW, RAPT_ADAM, RAPT_ADAMAX, RAPT_SGD, RAPT_RMSPROP, RAPT_ADAGRAD, RAPT_ADADELTA

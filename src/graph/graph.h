@@ -55,8 +55,10 @@ typedef struct rapt__call {
 /* How a node is run. `phases` run one after the other; the units of one phase are independent of each other, and the
  * result may not depend on how they are dealt out. `grain` units at least go to one call. */
 typedef struct rapt__split {
-  int phases; /* 1 or 2 */
+  int phases; /* at most 2, unless phase_units is set */
   int64_t units[2], grain[2];
+  /* For nodes of many phases: the units of each, dealt out one by one; NULL: the arrays above say. */
+  int64_t (*phase_units)(const rapt__node *node, const k_kernels *k, int phase);
   size_t shared_bytes, scratch_bytes;
 } rapt__split;
 

@@ -19,11 +19,6 @@ static void mark_needed(const rapt_graph *graph, rapt_tensor *const *outputs, in
   }
 }
 
-static int64_t chunk_count(int64_t units, int64_t *grain) {
-  if (*grain < 1) *grain = 1;
-  return (units + *grain - 1) / *grain;
-}
-
 static rapt_status plan_steps(rapt_plan *plan, const bool *needed, size_t *scratch_total) {
   const rapt_graph *graph = plan->graph;
   size_t shared = 0, scratch = 0;
@@ -38,7 +33,8 @@ static rapt_status plan_steps(rapt_plan *plan, const bool *needed, size_t *scrat
     s->node = node;
     s->split = (rapt__split){.phases = 1, .units = {1, 0}, .grain = {1, 1}};
     if (node->op->split) node->op->split(node, plan->k, &s->split);
-    for (int p = 0; p < s->split.phases; p++) s->chunks[p] = chunk_count(s->split.units[p], &s->split.grain[p]);
+    for (int p = 0; p < 2; p++)
+      if (s->split.grain[p] < 1) s->split.grain[p] = 1;
     if (s->split.shared_bytes > shared) shared = s->split.shared_bytes;
     if (s->split.scratch_bytes > scratch) scratch = s->split.scratch_bytes;
   }
@@ -85,7 +81,7 @@ static rapt_status make_plan(rapt_plan *plan, rapt_tensor *const *outputs, int c
   if (!needed || !kept || !plan->data) return RAPT_ENOMEM;
   mark_needed(graph, outputs, count, needed, kept);
   RAPT_TRY(check_params(plan, needed));
-  size_t scratch;
+  size_t scratch = 0;
   RAPT_TRY(plan_steps(plan, needed, &scratch));
   RAPT_TRY(rapt__plan_memory(plan, needed, kept, keep_all, scratch));
   plan->scratch = plan->shared + (size_t)plan->scratch;
@@ -154,13 +150,14 @@ static void run_step(rapt_plan *plan, const step_node *s, uint64_t step) {
                     .scratch = plan->scratch, .seed = plan->seed, .step = step}};
   for (int p = 0; p < s->split.phases; p++) {
     j.call.phase = p;
-    if (s->chunks[p] > 1 && rapt__team_size(plan->ctx->team) > 1) {
-      j.units = s->split.units[p];
-      j.grain = s->split.grain[p];
-      rapt__team_run(plan->ctx->team, run_chunk, &j, s->chunks[p]);
-    } else if (s->split.units[p] > 0) {
+    j.units = s->split.phase_units ? s->split.phase_units(s->node, plan->k, p) : s->split.units[p];
+    j.grain = s->split.phase_units ? 1 : s->split.grain[p];
+    int64_t chunks = (j.units + j.grain - 1) / j.grain;
+    if (chunks > 1 && rapt__team_size(plan->ctx->team) > 1) {
+      rapt__team_run(plan->ctx->team, run_chunk, &j, chunks);
+    } else if (j.units > 0) {
       j.call.begin = 0;
-      j.call.end = s->split.units[p];
+      j.call.end = j.units;
       s->node->op->forward(&j.call);
     }
   }

@@ -10,7 +10,6 @@ typedef struct step_node {
   const rapt__node *node;
   void **in, **out;
   rapt__split split;
-  int64_t chunks[2]; /* calls per phase: units dealt out in pieces of `grain` */
 } step_node;
 
 struct rapt_plan {

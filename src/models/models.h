@@ -1,0 +1,43 @@
+/* What an architecture is to the rest of the library: a table of settings and a build function. One file each; the build
+ * finds `const rapt__model rapt__model_<file>` and lists it. */
+#ifndef RAPT_SRC_MODELS_H
+#define RAPT_SRC_MODELS_H
+
+#include "base/config.h"
+#include "nn/nn.h"
+
+/* One forward pass of a language model. */
+typedef struct rapt__lm_pass {
+  rapt_graph *graph;
+  rapt_params *params;
+  const void *config;
+  rapt_tensor *tokens; /* int32 (B, T) */
+  bool training;       /* dropout on */
+  /* With a key/value cache (generation): the store of caches, the position of tokens[:, 0], and how many tokens the caches
+   * hold afterwards. For T > 1 the pass begins a sequence (start = 0). */
+  rapt_params *caches;
+  rapt_tensor *start; /* int32 () */
+  rapt_tensor *filled; /* int32 (B) */
+} rapt__lm_pass;
+
+typedef struct rapt__model {
+  const char *name;     /* "gpt2" */
+  const char *hf_class; /* "GPT2LMHeadModel" */
+  const char *hf_type;  /* "gpt2": model_type in config.json */
+  const char *hf_prefix; /* tensors of the hub may lack it: "transformer." */
+  const rapt__key *keys; /* of its config struct */
+  size_t config_size;
+  /* Checks settings against each other; the sentence names the key. */
+  rapt_status (*check)(rapt_context *ctx, const void *config);
+  /* Hidden states (B, T, C) before the output head, and the head's weight (V, C), for a language model. */
+  rapt_tensor *(*hidden)(const rapt__lm_pass *pass, rapt_tensor **head);
+  /* Fields that every language model has. */
+  int64_t (*context)(const void *config);
+  int64_t *(*vocabulary)(void *config);
+  bool has_cache;
+} rapt__model;
+
+extern const rapt__model *const rapt__models[]; /* then NULL */
+const rapt__model *rapt__model_find(const char *name);      /* by name or hf_type; NULL */
+
+#endif

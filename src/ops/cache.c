@@ -1,0 +1,29 @@
+/* Writing new keys or values into a cache that outlives the run. */
+#include "ops/ops.h"
+
+#include <string.h>
+
+static void cache_write_forward(const rapt__call *call) {
+  const rapt_tensor *cache = call->node->in[0], *x = call->node->in[1];
+  int64_t capacity = cache->dim[1], t = x->dim[1], row = cache->size / (cache->dim[0] * capacity);
+  int64_t at = *(const int32_t *)call->in[2];
+  if (at < 0 || at >= capacity) return;
+  int64_t n = at + t <= capacity ? t : capacity - at;
+  real *to = call->in[0];
+  for (int64_t b = 0; b < cache->dim[0]; b++)
+    memcpy(to + (b * capacity + at) * row, RAPT__IN(call, 1) + b * t * row, (size_t)(n * row) * sizeof(real));
+}
+
+const rapt__op rapt__op_cache_write = {.name = "cache_write", .flags = RAPT__EFFECT | RAPT__VIEW | RAPT__NO_GRADIENT,
+                                       .forward = cache_write_forward};
+
+rapt_tensor *rapt_cache_write(rapt_tensor *cache, rapt_tensor *x, rapt_tensor *at) {
+  rapt_graph *graph = cache->graph;
+  if (rapt__poisoned(cache) || rapt__poisoned(x) || rapt__poisoned(at)) return &graph->poison;
+  bool fits = cache->ndim == x->ndim && cache->ndim >= 2 && cache->dim[0] == x->dim[0] && at->dtype == RAPT_I32 && at->size == 1;
+  for (int i = 2; fits && i < x->ndim; i++) fits = cache->dim[i] == x->dim[i];
+  if (!fits)
+    return rapt__poison(graph, RAPT_ESHAPE, "cache_write: %s does not go into a cache of %s", rapt__shape_text(x),
+                        rapt__shape_text(cache));
+  return rapt__op1(graph, &rapt__op_cache_write, (rapt_tensor *[]){cache, x, at}, 3, NULL, 0, cache->ndim, cache->dim);
+}

@@ -1,0 +1,258 @@
+/* Matrix products: batched matmul, and linear, whose bias and activation are the product's epilogue. */
+#include "ops/ops.h"
+
+#include "kernels/gemm.h"
+
+/* ---- matmul ---- */
+
+typedef struct matmul_attr {
+  bool transpose_a, transpose_b;
+  int64_t batch, m, n, k;
+  int axes; /* of the batch, with strides in whole matrices */
+  int64_t dim[RAPT_MAX_DIMS], stride_a[RAPT_MAX_DIMS], stride_b[RAPT_MAX_DIMS];
+} matmul_attr;
+
+static k_gemm matmul_product(const matmul_attr *t) {
+  return (k_gemm){.m = t->m, .n = t->n, .k = t->k, .alpha = 1, .activation = -1, .c_row = t->n,
+                  .a_row = t->transpose_a ? 1 : t->k, .a_col = t->transpose_a ? t->m : 1,
+                  .b_row = t->transpose_b ? 1 : t->n, .b_col = t->transpose_b ? t->k : 1};
+}
+
+static void split_product(const k_kernels *k, const k_gemm *g, rapt__split *split) {
+  k_gemm_plan plan;
+  rapt__gemm_plan(k, g, &plan);
+  split->phases = 2;
+  for (int p = 0; p < 2; p++) {
+    split->units[p] = plan.units[p];
+    split->grain[p] = 1;
+  }
+  split->shared_bytes = plan.shared_bytes;
+  split->scratch_bytes = plan.worker_bytes;
+}
+
+static void run_product(const rapt__call *call, const k_gemm *g) {
+  k_gemm_plan plan;
+  rapt__gemm_plan(call->k, g, &plan);
+  for (int64_t u = call->begin; u < call->end; u++)
+    rapt__gemm_unit(call->k, g, &plan, call->phase, u, call->shared, call->scratch);
+}
+
+static void matmul_split(const rapt__node *node, const k_kernels *k, rapt__split *split) {
+  const matmul_attr *t = node->attr;
+  k_gemm g = matmul_product(t);
+  if (t->batch == 1) {
+    split_product(k, &g, split);
+    return;
+  }
+  split->units[0] = t->batch;
+  double flops = 2.0 * (double)t->m * (double)t->n * (double)t->k;
+  split->grain[0] = flops > 1e5 ? 1 : (int64_t)(1e5 / flops) + 1;
+  split->scratch_bytes = rapt__gemm_scratch(k, &g);
+}
+
+static void matmul_forward(const rapt__call *call) {
+  const matmul_attr *t = call->node->attr;
+  k_gemm g = matmul_product(t);
+  g.a = RAPT__IN(call, 0);
+  g.b = RAPT__IN(call, 1);
+  g.c = RAPT__OUT(call, 0);
+  if (t->batch == 1) {
+    run_product(call, &g);
+    return;
+  }
+  for (int64_t u = call->begin; u < call->end; u++) {
+    int64_t rest = u, ia = 0, ib = 0;
+    for (int i = t->axes - 1; i >= 0; i--) {
+      int64_t at = rest % t->dim[i];
+      rest /= t->dim[i];
+      ia += at * t->stride_a[i];
+      ib += at * t->stride_b[i];
+    }
+    g.a = RAPT__IN(call, 0) + ia * t->m * t->k;
+    g.b = RAPT__IN(call, 1) + ib * t->k * t->n;
+    g.c = RAPT__OUT(call, 0) + u * t->m * t->n;
+    rapt__gemm(call->k, &g, call->scratch);
+  }
+}
+
+/* C = op(A)·op(B): dA = dC·op(B)ᵀ, dB = op(A)ᵀ·dC, each turned to the stored layout. */
+static void matmul_grad(rapt__node *node, rapt_tensor *const *dout, rapt_tensor **din) {
+  const matmul_attr *t = node->attr;
+  rapt_tensor *a = node->in[0], *b = node->in[1], *dc = dout[0];
+  if (a->varies) {
+    rapt_tensor *da = t->transpose_a ? rapt_matmul(b, dc, t->transpose_b, true) : rapt_matmul(dc, b, false, !t->transpose_b);
+    din[0] = rapt__sum_like(da, a);
+  }
+  if (b->varies) {
+    rapt_tensor *db = t->transpose_b ? rapt_matmul(dc, a, true, t->transpose_a) : rapt_matmul(a, dc, !t->transpose_a, false);
+    din[1] = rapt__sum_like(db, b);
+  }
+}
+
+static rapt_tensor *matmul_sample(rapt_graph *graph, int i) {
+  bool ta = i & 1, tb = i & 2;
+  if (i >= 4) {
+    rapt_tensor *a = i == 4 ? rapt__sample(graph, "a", RAPT_F32, -1, 1, RAPT__DIMS(2, 1, 3, 5))
+                            : rapt__sample(graph, "a", RAPT_F32, -1, 1, RAPT__DIMS(2, 3, 5));
+    rapt_tensor *b = i == 4 ? rapt__sample(graph, "b", RAPT_F32, -1, 1, RAPT__DIMS(3, 5, 2))
+                            : rapt__sample(graph, "b", RAPT_F32, -1, 1, RAPT__DIMS(5, 2));
+    return rapt_matmul(a, b, false, false);
+  }
+  rapt_tensor *a = ta ? rapt__sample(graph, "a", RAPT_F32, -1, 1, RAPT__DIMS(7, 3))
+                      : rapt__sample(graph, "a", RAPT_F32, -1, 1, RAPT__DIMS(3, 7));
+  rapt_tensor *b = tb ? rapt__sample(graph, "b", RAPT_F32, -1, 1, RAPT__DIMS(5, 7))
+                      : rapt__sample(graph, "b", RAPT_F32, -1, 1, RAPT__DIMS(7, 5));
+  return rapt_matmul(a, b, ta, tb);
+}
+
+const rapt__op rapt__op_matmul = {.name = "matmul", .split = matmul_split, .forward = matmul_forward, .grad = matmul_grad,
+                                  .samples = 6, .sample = matmul_sample};
+
+rapt_tensor *rapt_matmul(rapt_tensor *a, rapt_tensor *b, bool transpose_a, bool transpose_b) {
+  rapt_graph *graph = a->graph;
+  if (rapt__poisoned(a) || rapt__poisoned(b)) return &graph->poison;
+  if (a->ndim < 2 || b->ndim < 2 || a->dtype != RAPT_F32 || b->dtype != RAPT_F32)
+    return rapt__poison(graph, RAPT_ESHAPE, "matmul: %s and %s must be matrices of reals", rapt__shape_text(a),
+                        rapt__shape_text(b));
+  matmul_attr t = {.transpose_a = transpose_a, .transpose_b = transpose_b};
+  int64_t k = b->dim[b->ndim - (transpose_b ? 1 : 2)];
+  t.m = a->dim[a->ndim - (transpose_a ? 1 : 2)];
+  t.k = a->dim[a->ndim - (transpose_a ? 2 : 1)];
+  t.n = b->dim[b->ndim - (transpose_b ? 2 : 1)];
+  rapt_tensor outer_a = *a, outer_b = *b;
+  outer_a.ndim -= 2;
+  outer_b.ndim -= 2;
+  int64_t dims[RAPT_MAX_DIMS];
+  int n = rapt__broadcast_dims(&outer_a, &outer_b, dims);
+  if (t.k != k || n < 0)
+    return rapt__poison(graph, RAPT_ESHAPE, "matmul: %s%s and %s%s do not fit", rapt__shape_text(a),
+                        transpose_a ? " transposed" : "", rapt__shape_text(b), transpose_b ? " transposed" : "");
+  if (b->ndim == 2 && a->ndim > 2 && !transpose_a) { /* one product over all rows instead of a batch of them */
+    rapt_tensor *flat = rapt_reshape(a, RAPT__DIMS(a->size / t.k, t.k));
+    for (int i = 0; i < a->ndim - 1; i++) dims[i] = a->dim[i];
+    dims[a->ndim - 1] = t.n;
+    return rapt_reshape(rapt_matmul(flat, b, false, transpose_b), a->ndim, dims);
+  }
+  t.batch = 1;
+  t.axes = n;
+  for (int i = n - 1, step_a = 1, step_b = 1; i >= 0; i--) {
+    int ia = i - (n - outer_a.ndim), ib = i - (n - outer_b.ndim);
+    int64_t da = ia < 0 ? 1 : a->dim[ia], db = ib < 0 ? 1 : b->dim[ib];
+    t.dim[i] = dims[i];
+    t.stride_a[i] = da == 1 ? 0 : step_a;
+    t.stride_b[i] = db == 1 ? 0 : step_b;
+    step_a *= (int)da;
+    step_b *= (int)db;
+    t.batch *= dims[i];
+  }
+  if (n + 2 > RAPT_MAX_DIMS) return rapt__poison(graph, RAPT_ESHAPE, "matmul: more than %d axes", RAPT_MAX_DIMS);
+  dims[n] = t.m;
+  dims[n + 1] = t.n;
+  return rapt__op1(graph, &rapt__op_matmul, (rapt_tensor *[]){a, b}, 2, &t, sizeof t, n + 2, dims);
+}
+
+/* ---- linear ---- */
+
+typedef struct linear_attr {
+  bool transposed;
+  rapt_activation activation;
+  int64_t rows, n, k;
+} linear_attr;
+
+static k_gemm linear_product(const linear_attr *t) {
+  return (k_gemm){.m = t->rows, .n = t->n, .k = t->k, .alpha = 1, .activation = rapt__activation_kernel(t->activation),
+                  .c_row = t->n, .a_row = t->k, .a_col = 1, .b_row = t->transposed ? 1 : t->n,
+                  .b_col = t->transposed ? t->k : 1};
+}
+
+static void linear_split(const rapt__node *node, const k_kernels *k, rapt__split *split) {
+  k_gemm g = linear_product(node->attr);
+  split_product(k, &g, split);
+}
+
+static void linear_forward(const rapt__call *call) {
+  k_gemm g = linear_product(call->node->attr);
+  g.a = RAPT__IN(call, 0);
+  g.b = RAPT__IN(call, 1);
+  g.c = RAPT__OUT(call, 0);
+  g.bias = call->node->n_in > 2 ? RAPT__IN(call, 2) : NULL;
+  g.before = call->node->n_out > 1 ? RAPT__OUT(call, 1) : NULL;
+  run_product(call, &g);
+}
+
+static void linear_grad(rapt__node *node, rapt_tensor *const *dout, rapt_tensor **din) {
+  const linear_attr *t = node->attr;
+  rapt_tensor *x = node->in[0], *w = node->in[1];
+  rapt_tensor *dz = t->activation == RAPT_IDENTITY ? dout[0] : rapt__activation_grad(t->activation, &node->out[1], dout[0]);
+  if (x->varies) din[0] = rapt_linear(dz, w, !t->transposed, NULL, RAPT_IDENTITY);
+  rapt_tensor *flat_dz = rapt_reshape(dz, RAPT__DIMS(t->rows, t->n));
+  if (w->varies) {
+    rapt_tensor *flat_x = rapt_reshape(x, RAPT__DIMS(t->rows, t->k));
+    din[1] = t->transposed ? rapt_matmul(flat_dz, flat_x, true, false) : rapt_matmul(flat_x, flat_dz, true, false);
+  }
+  if (node->n_in > 2 && node->in[2]->varies)
+    din[2] = rapt__op1(node->graph, &rapt__op_column_sum, &flat_dz, 1, NULL, 0, 1, &t->n);
+}
+
+static rapt_tensor *linear_sample(rapt_graph *graph, int i) {
+  rapt_tensor *x = rapt__sample(graph, "x", RAPT_F32, -1, 1, RAPT__DIMS(2, 3, 5));
+  rapt_tensor *w = i & 1 ? rapt__sample(graph, "w", RAPT_F32, -1, 1, RAPT__DIMS(4, 5))
+                         : rapt__sample(graph, "w", RAPT_F32, -1, 1, RAPT__DIMS(5, 4));
+  rapt_tensor *b = i & 2 ? rapt__sample(graph, "b", RAPT_F32, -1, 1, RAPT__DIMS(4)) : NULL;
+  return rapt_linear(x, w, i & 1, b, (rapt_activation)(i % 7));
+}
+
+const rapt__op rapt__op_linear = {.name = "linear", .split = linear_split, .forward = linear_forward, .grad = linear_grad,
+                                  .samples = 14, .sample = linear_sample};
+
+rapt_tensor *rapt_linear(rapt_tensor *x, rapt_tensor *weight, bool transposed, rapt_tensor *bias,
+                         rapt_activation activation) {
+  rapt_graph *graph = x->graph;
+  if (rapt__poisoned(x) || rapt__poisoned(weight) || (bias && rapt__poisoned(bias))) return &graph->poison;
+  if (x->ndim < 1 || weight->ndim != 2 || x->dtype != RAPT_F32)
+    return rapt__poison(graph, RAPT_ESHAPE, "linear: x %s must end in the features and the weight %s must be a matrix",
+                        rapt__shape_text(x), rapt__shape_text(weight));
+  linear_attr t = {.transposed = transposed, .activation = activation};
+  t.k = x->dim[x->ndim - 1];
+  t.rows = x->size / t.k;
+  t.n = weight->dim[transposed ? 0 : 1];
+  if (weight->dim[transposed ? 1 : 0] != t.k || (bias && (bias->ndim != 1 || bias->dim[0] != t.n)))
+    return rapt__poison(graph, RAPT_ESHAPE, "linear: x %s, weight %s%s, bias %s do not fit", rapt__shape_text(x),
+                        rapt__shape_text(weight), transposed ? " transposed" : "", bias ? rapt__shape_text(bias) : "none");
+  rapt__node *node = rapt__node_new(graph, &rapt__op_linear, (rapt_tensor *[]){x, weight, bias}, bias ? 3 : 2, &t, sizeof t);
+  if (!node) return &graph->poison;
+  int64_t dims[RAPT_MAX_DIMS];
+  for (int i = 0; i < x->ndim; i++) dims[i] = x->dim[i];
+  dims[x->ndim - 1] = t.n;
+  rapt_tensor *y = rapt__node_out(node, RAPT_F32, x->ndim, dims);
+  if (activation != RAPT_IDENTITY) rapt__node_out(node, RAPT_F32, x->ndim, dims);
+  return y;
+}
+
+/* ---- column sums: the gradient of a bias ---- */
+
+enum { COLUMNS = 64 };
+
+static void column_sum_split(const rapt__node *node, const k_kernels *k, rapt__split *split) {
+  (void)k;
+  split->units[0] = (node->out[0].size + COLUMNS - 1) / COLUMNS;
+  split->grain[0] = 1 + (16384 / COLUMNS) / node->in[0]->dim[0];
+}
+
+static void column_sum_forward(const rapt__call *call) {
+  int64_t rows = call->node->in[0]->dim[0], n = call->node->in[0]->dim[1];
+  int64_t begin = call->begin * COLUMNS, end = call->end * COLUMNS < n ? call->end * COLUMNS : n;
+  call->k->column_sum(rows, end - begin, RAPT__IN(call, 0) + begin, n, RAPT__OUT(call, 0) + begin, false);
+}
+
+static void column_sum_grad(rapt__node *node, rapt_tensor *const *dout, rapt_tensor **din) {
+  din[0] = rapt_broadcast(dout[0], node->in[0]->ndim, node->in[0]->dim);
+}
+
+static rapt_tensor *column_sum_sample(rapt_graph *graph, int i) {
+  rapt_tensor *x = rapt__sample(graph, "x", RAPT_F32, -1, 1, RAPT__DIMS(i ? 1 : 5, i ? 70 : 3));
+  return rapt__op1(graph, &rapt__op_column_sum, &x, 1, NULL, 0, 1, &x->dim[1]);
+}
+
+const rapt__op rapt__op_column_sum = {.name = "column_sum", .split = column_sum_split, .forward = column_sum_forward,
+                                      .grad = column_sum_grad, .samples = 2, .sample = column_sum_sample};

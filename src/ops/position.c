@@ -1,0 +1,93 @@
+/* Positions: rotary (Su et al. 2021) and sinusoidal (Vaswani et al. 2017, §3.5). */
+#include "ops/ops.h"
+
+#include <math.h>
+
+typedef struct rotary_attr {
+  double base;
+  bool halves;
+  real sign; /* −1 turns back: the gradient */
+} rotary_attr;
+
+/* Phase 0 makes cosines and sines for every row of positions, phase 1 turns every (batch, time). */
+static void rotary_split(const rapt__node *node, const k_kernels *k, rapt__split *split) {
+  (void)k;
+  const rapt_tensor *x = node->in[0], *positions = node->in[1];
+  int64_t row = x->dim[2] * x->dim[3];
+  split->phases = 2;
+  split->units[0] = positions->size;
+  split->grain[0] = 16;
+  split->units[1] = x->dim[0] * x->dim[1];
+  split->grain[1] = 1 + 4 * RAPT__BLOCK / row;
+  split->shared_bytes = (size_t)(positions->size * x->dim[3]) * sizeof(real);
+}
+
+static void rotary_forward(const rapt__call *call) {
+  const rotary_attr *t = call->node->attr;
+  const rapt_tensor *x = call->node->in[0];
+  int64_t d = x->dim[3], heads = x->dim[2];
+  real *table = call->shared; // (positions, d/2, 2)
+  if (call->phase == 0) {
+    const int32_t *positions = call->in[1];
+    for (int64_t i = 0; i < d / 2; i++) {
+      double rate = pow(t->base, -2.0 * (double)i / (double)d);
+      for (int64_t p = call->begin; p < call->end; p++) {
+        table[p * d + 2 * i] = (real)cos(positions[p] * rate);
+        table[p * d + 2 * i + 1] = (real)sin(positions[p] * rate);
+      }
+    }
+    return;
+  }
+  for (int64_t r = call->begin; r < call->end; r++) {
+    const real *cs = table + r % call->node->in[1]->size * d;
+    for (int64_t h = 0; h < heads; h++) {
+      int64_t at = (r * heads + h) * d;
+      call->k->rotate(d, t->halves, t->sign, cs, RAPT__IN(call, 0) + at, RAPT__OUT(call, 0) + at);
+    }
+  }
+}
+
+static rapt_tensor *rotate(rapt_tensor *x, rapt_tensor *positions, rotary_attr t) {
+  return rapt__op1(x->graph, &rapt__op_rotary, (rapt_tensor *[]){x, positions}, 2, &t, sizeof t, x->ndim, x->dim);
+}
+
+static void rotary_grad(rapt__node *node, rapt_tensor *const *dout, rapt_tensor **din) {
+  rotary_attr t = *(rotary_attr *)node->attr;
+  t.sign = -t.sign;
+  din[0] = rotate(dout[0], node->in[1], t);
+}
+
+static rapt_tensor *rotary_sample(rapt_graph *graph, int i) {
+  rapt_tensor *x = rapt__sample(graph, "x", RAPT_F32, -1, 1, RAPT__DIMS(2, 3, 2, 6));
+  rapt_tensor *p = i & 1 ? rapt__sample(graph, "p", RAPT_I32, 0, 9, RAPT__DIMS(2, 3))
+                         : rapt__sample(graph, "p", RAPT_I32, 0, 9, RAPT__DIMS(3));
+  return rapt_rotary(x, p, 100, i & 2);
+}
+
+const rapt__op rapt__op_rotary = {.name = "rotary", .alias = 1, .split = rotary_split, .forward = rotary_forward,
+                                  .grad = rotary_grad, .samples = 4, .sample = rotary_sample};
+
+rapt_tensor *rapt_rotary(rapt_tensor *x, rapt_tensor *positions, double base, bool halves) {
+  if (rapt__poisoned(x) || rapt__poisoned(positions)) return &x->graph->poison;
+  bool fits = x->ndim == 4 && x->dim[3] % 2 == 0 && positions->dtype == RAPT_I32 &&
+              (positions->size == x->dim[1] || positions->size == x->dim[0] * x->dim[1]);
+  if (!fits)
+    return rapt__poison(x->graph, RAPT_ESHAPE, "rotary: x %s must be (B, T, H, D) with even D, positions %s (T) or (B, T)",
+                        rapt__shape_text(x), rapt__shape_text(positions));
+  return rotate(x, positions, (rotary_attr){base, halves, 1});
+}
+
+static void sinusoid_forward(const rapt__call *call) {
+  int64_t t = call->node->out[0].dim[0], c = call->node->out[0].dim[1];
+  for (int64_t p = 0; p < t; p++)
+    for (int64_t i = 0; i < c; i++) {
+      double angle = (double)p * pow(10000, -(double)(i - i % 2) / (double)c);
+      RAPT__OUT(call, 0)[p * c + i] = (real)(i % 2 ? cos(angle) : sin(angle));
+    }
+}
+
+const rapt__op rapt__op_sinusoid = {.name = "sinusoid", .flags = RAPT__NO_GRADIENT, .forward = sinusoid_forward};
+
+rapt_tensor *rapt_sinusoid(rapt_graph *graph, int64_t t, int64_t c) {
+  return rapt__op1(graph, &rapt__op_sinusoid, NULL, 0, NULL, 0, RAPT__DIMS(t, c));
+}
