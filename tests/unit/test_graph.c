@@ -326,6 +326,66 @@ static void split_gradient_is_one_concatenation(void **state) {
   rapt_context_free(ctx);
 }
 
+/* ---- Memory that runs out ---- */
+
+typedef struct rationed {
+  int left, used;
+} rationed;
+
+static void *rationed_alloc(void *user, void *old, size_t size) {
+  rationed *r = user;
+  if (size == 0) {
+    r->used -= old != NULL;
+    free(old);
+    return NULL;
+  }
+  if (r->left == 0) return NULL;
+  r->left--;
+  void *p = realloc(old, size);
+  r->used += p && !old;
+  return p;
+}
+
+static rapt_status build_all(rapt_context *ctx, rapt_graph **graph, rapt_plan **plan) {
+  RAPT_TRY(rapt_graph_new(ctx, graph));
+  rapt_tensor *x = reals(*graph, "x", RAPT__DIMS(4, 6)), *t = x, *parts[3], *grad;
+  rapt_tensor *ids = rapt_input(*graph, "ids", RAPT_I32, RAPT__DIMS(4));
+  for (int i = 0; i < 30; i++) {
+    rapt_scope_begin(*graph, "layer.%d", i);
+    rapt_split(rapt_tap(rapt_tanh(t), "t"), 1, 3, parts);
+    t = rapt_concat((rapt_tensor *[]){parts[2], rapt_mul(parts[0], parts[1]), rapt_cumsum(parts[1], 0)}, 3, 1);
+    t = rapt_where(rapt_less(t, x), rapt_embedding(t, ids), rapt_transpose(rapt_transpose(t)));
+    t = rapt_add(rapt_clamp(t, -1, 1), rapt_reduce_max(rapt_top_k(t, 3, NULL), 1, true));
+    t = rapt_sub(t, rapt_scatter(rapt_gather(t, rapt_argmax(t, 1)), ids, 6));
+    rapt_scope_end(*graph);
+  }
+  RAPT_TRY(rapt_grad(rapt_sum(t, RAPT_ALL, false), &x, 1, &grad));
+  return rapt_plan_new(*graph, &grad, 1, NULL, plan);
+}
+
+static void running_out_of_memory_is_an_error(void **state) {
+  (void)state;
+  rapt_status status = RAPT_ENOMEM;
+  int tries = 0;
+  for (; status != RAPT_OK && tries < 10000; tries++) {
+    rationed r = {.left = tries};
+    const rapt_options options = {.alloc = rationed_alloc, .alloc_user = &r, .threads = 1};
+    rapt_context *ctx = NULL;
+    rapt_graph *graph = NULL;
+    rapt_plan *plan = NULL;
+    status = rapt_context_new(&ctx, &options);
+    if (status == RAPT_OK) status = build_all(ctx, &graph, &plan);
+    assert_true(status == RAPT_OK || status == RAPT_ENOMEM);
+    assert_true((plan != NULL) == (status == RAPT_OK));
+    rapt_plan_free(plan);
+    rapt_graph_free(graph);
+    rapt_context_free(ctx);
+    assert_int_equal(r.used, 0);
+  }
+  assert_int_equal(status, RAPT_OK);
+  assert_true(tries > 10);
+}
+
 /* ---- Cache of plans ---- */
 
 static rapt_status build_scale(void *user, rapt_graph *graph, const int64_t key[4], rapt_tensor **outputs, int *count) {
@@ -373,6 +433,7 @@ int main(void) {
       cmocka_unit_test(reuse_never_corrupts),
       cmocka_unit_test(threads_change_nothing),
       cmocka_unit_test(split_gradient_is_one_concatenation),
+      cmocka_unit_test(running_out_of_memory_is_an_error),
       cmocka_unit_test(cache_drops_the_least_recently_used),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
