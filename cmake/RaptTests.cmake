@@ -19,3 +19,16 @@ foreach(group unit kernels golden faults ops)
     set_tests_properties(${group}.${short} PROPERTIES LABELS ${group} TIMEOUT 600)
   endforeach()
 endforeach()
+
+# The house itself. Sanitizers have nothing to say about it.
+if(NOT RAPT_SANITIZE)
+  find_program(RAPT_PYTHON python3 REQUIRED)
+  set(tools ${CMAKE_SOURCE_DIR}/tools)
+  add_test(NAME house.arrows COMMAND ${RAPT_PYTHON} ${tools}/check-arrows.py)
+  add_test(NAME house.files COMMAND ${RAPT_PYTHON} ${tools}/check-files.py)
+  add_test(NAME house.headers COMMAND ${tools}/check-headers.sh c17 ${CMAKE_C_COMPILER})
+  add_test(NAME house.headers-cxx COMMAND ${tools}/check-headers.sh c++17)
+  add_test(NAME house.install COMMAND ${tools}/check-install.sh ${CMAKE_BINARY_DIR})
+  set_tests_properties(house.arrows house.files house.headers house.headers-cxx house.install PROPERTIES
+    LABELS house TIMEOUT 120 SKIP_RETURN_CODE 77)
+endif()

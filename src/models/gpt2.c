@@ -103,12 +103,11 @@ static rapt_tensor *feed_forward(const rapt__layers *l, const gpt_config *c, rap
 static rapt_tensor *hidden(const rapt__lm_pass *pass, rapt_tensor **head) {
   const gpt_config *c = pass->config;
   rapt__layers l = {pass->graph, pass->params};
-  int64_t t = rapt_dim(pass->tokens, 1);
   double drop = pass->training ? c->dropout : 0;
   rapt_scope_begin(pass->graph, "transformer");
   rapt_tensor *wte = rapt__nn_table(&l, "wte", c->vocabulary, c->width, c->init);
   rapt_tensor *x = rapt_embedding(wte, pass->tokens);
-  rapt_tensor *at = rapt_input(pass->graph, "positions", RAPT_I32, 1, &t);
+  rapt_tensor *at = pass->positions;
   if (c->position == LEARNED) x = rapt_add(x, rapt_embedding(rapt__nn_table(&l, "wpe", c->context, c->width, c->init), at));
   x = rapt_dropout(x, drop);
   for (int i = 0; i < (int)c->layers; i++) {

@@ -11,7 +11,8 @@ typedef struct rapt__lm_pass {
   rapt_graph *graph;
   rapt_params *params;
   const void *config;
-  rapt_tensor *tokens; /* int32 (B, T) */
+  rapt_tensor *tokens;    /* int32 (B, T) */
+  rapt_tensor *positions; /* int32 (T) */
   bool training;       /* dropout on */
   /* With a key/value cache (generation): the store of caches, the position of tokens[:, 0], and how many tokens the caches
    * hold afterwards. For T > 1 the pass begins a sequence (start = 0). */

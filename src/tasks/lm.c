@@ -1,0 +1,84 @@
+/* Language modelling. */
+#include "tasks/lm.h"
+
+#include "base/rng.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { STREAM_TRAIN = 2, STREAM_EVAL = 3 }; /* high halves of random streams; initial weights use 1 */
+
+static void name_of(char out[32], const char *name, int part) { snprintf(out, 32, part ? "%s.%d" : "%s", name, part); }
+
+static rapt_tensor *loss(rapt__task *task, rapt_graph *graph, rapt_params *params, bool training, int part) {
+  rapt__lm *lm = (rapt__lm *)task;
+  int64_t t = rapt_model_context(lm->model), dims[2] = {lm->batch, t};
+  char name[32];
+  rapt__lm_pass pass = {.graph = graph, .params = params, .config = lm->model->config, .training = training};
+  name_of(name, "tokens", part);
+  pass.tokens = rapt_input(graph, name, RAPT_I32, 2, dims);
+  name_of(name, "labels", part);
+  rapt_tensor *labels = rapt_input(graph, name, RAPT_I32, 2, dims);
+  name_of(name, "positions", part);
+  pass.positions = rapt_input(graph, name, RAPT_I32, 1, &t);
+  rapt_tensor *head, *x = lm->model->arch->hidden(&pass, &head);
+  /* A large vocabulary's logits would not fit into the cache, let alone be worth keeping. */
+  if (rapt_model_vocabulary(lm->model) >= 4096) return rapt_linear_cross_entropy(x, head, labels, NULL);
+  return rapt_cross_entropy(rapt_linear(x, head, true, NULL, RAPT_IDENTITY), labels, NULL);
+}
+
+static void fill_windows(rapt__lm *lm, rapt_plan *plan, int part, const int32_t *ids, int64_t count, uint64_t stream,
+                         uint64_t index) {
+  char name[32];
+  int64_t t = rapt_model_context(lm->model);
+  name_of(name, "tokens", part);
+  int32_t *tokens = rapt_plan_data(plan, rapt_plan_find(plan, name));
+  name_of(name, "labels", part);
+  int32_t *labels = rapt_plan_data(plan, rapt_plan_find(plan, name));
+  name_of(name, "positions", part);
+  int32_t *positions = rapt_plan_data(plan, rapt_plan_find(plan, name));
+  for (int64_t b = 0; b < lm->batch; b++) {
+    uint64_t draw = index * (uint64_t)lm->batch + (uint64_t)b;
+    int64_t at = (int64_t)rapt__rng_below(lm->seed, stream << 32, draw, (uint64_t)(count - t));
+    memcpy(tokens + b * t, ids + at, (size_t)t * sizeof *ids);
+    memcpy(labels + b * t, ids + at + 1, (size_t)t * sizeof *ids);
+  }
+  for (int64_t i = 0; positions && i < t; i++) positions[i] = (int32_t)i;
+}
+
+static rapt_status fill(rapt__task *task, rapt_plan *plan, int part, uint64_t index) {
+  rapt__lm *lm = (rapt__lm *)task;
+  fill_windows(lm, plan, part, lm->train, lm->train_count, STREAM_TRAIN, index);
+  return RAPT_OK;
+}
+
+static bool fill_eval(rapt__task *task, rapt_plan *plan, uint64_t index) {
+  rapt__lm *lm = (rapt__lm *)task;
+  if (index >= (uint64_t)lm->evals) return false;
+  fill_windows(lm, plan, 0, lm->valid, lm->valid_count, STREAM_EVAL, index);
+  return true;
+}
+
+static bool collect(void *user, const char *bytes, size_t size) { return rapt__text_add(user, bytes, size) == RAPT_OK; }
+
+static rapt_status sample(rapt__task *task, uint64_t seed, rapt__text *out) {
+  rapt__lm *lm = (rapt__lm *)task;
+  if (!lm->model->tokenizer) return RAPT_OK;
+  rapt_generate_options options = {.tokens = lm->sample_tokens, .temperature = 0.8, .top_k = 40, .seed = seed};
+  return rapt_model_generate(lm->model, "\n", 1, &options, collect, out);
+}
+
+static rapt_status save(rapt__task *task, const char *dir) { return rapt_model_save(((rapt__lm *)task)->model, dir); }
+
+rapt_status rapt__lm_init(rapt__lm *lm) {
+  rapt_context *ctx = lm->model->ctx;
+  int64_t t = rapt_model_context(lm->model);
+  if (lm->train_count <= t || lm->valid_count <= t)
+    return rapt__fail(ctx, RAPT_EINVAL,
+                      "the text is too short: %lld training and %lld validation tokens, but a context of %lld; use a longer text "
+                      "or a smaller model.context",
+                      (long long)lm->train_count, (long long)lm->valid_count, (long long)t);
+  lm->task = (rapt__task){.loss = loss, .fill = fill, .fill_eval = fill_eval, .sample = sample, .save = save,
+                          .tokens_per_batch = (double)(lm->batch * t)};
+  return RAPT_OK;
+}

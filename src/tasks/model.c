@@ -1,0 +1,185 @@
+/* Language models: making them, their forward plans, evaluation. */
+#include "tasks/model.h"
+
+#include <math.h>
+#include <string.h>
+
+static rapt_status build_pass(void *user, rapt_graph *graph, const int64_t key[4], rapt_tensor **outputs, int *count) {
+  rapt_model *model = user;
+  int64_t t = key[1];
+  rapt_tensor *head;
+  rapt__lm_pass pass = {.graph = graph, .params = model->params, .config = model->config};
+  pass.tokens = rapt_input(graph, "tokens", RAPT_I32, 2, (int64_t[]){1, t});
+  pass.positions = rapt_input(graph, "positions", RAPT_I32, 1, &t);
+  if (key[0] == RAPT__PASS_CACHE) {
+    pass.caches = model->caches;
+    pass.start = rapt_input(graph, "start", RAPT_I32, 0, NULL);
+    pass.filled = rapt_input(graph, "filled", RAPT_I32, 1, (int64_t[]){1});
+  }
+  rapt_tensor *x = model->arch->hidden(&pass, &head);
+  if (key[0] == RAPT__PASS_CACHE) x = rapt_slice(x, 1, t - 1, 1);
+  outputs[0] = rapt_tap(rapt_linear(x, head, true, NULL, RAPT_IDENTITY), "logits");
+  *count = 1;
+  if (model->caches && rapt_params_count(model->caches) > 0 && !model->caches->started)
+    return rapt_params_start(model->caches, 0);
+  return RAPT_OK;
+}
+
+rapt_status rapt__model_empty(rapt_context *ctx, const rapt__model *arch, rapt_tokenizer *tokenizer, rapt_model **out) {
+  *out = NULL;
+  rapt_model *model = rapt__new(ctx, 1, sizeof *model);
+  if (!model) {
+    rapt_tokenizer_free(tokenizer);
+    return RAPT_ENOMEM;
+  }
+  model->ctx = ctx;
+  model->arch = arch;
+  model->tokenizer = tokenizer;
+  rapt__arena_init(&model->arena, ctx);
+  model->config = rapt__arena_new(&model->arena, 1, arch->config_size);
+  rapt_status status = model->config ? rapt_params_new(ctx, &model->params) : RAPT_ENOMEM;
+  if (status == RAPT_OK && arch->has_cache) status = rapt_params_new(ctx, &model->caches);
+  if (status == RAPT_OK) status = rapt_plan_cache_new(ctx, build_pass, model, 4, NULL, &model->plans);
+  rapt__config config = {arch->keys, model->config};
+  if (status == RAPT_OK) status = rapt__config_defaults(ctx, &model->arena, &config, 1);
+  if (status == RAPT_OK && tokenizer) *arch->vocabulary(model->config) = rapt_tokenizer_size(tokenizer);
+  if (status != RAPT_OK) {
+    rapt_model_free(model);
+    return status;
+  }
+  *out = model;
+  return RAPT_OK;
+}
+
+rapt_status rapt__model_declare(rapt_model *model) {
+  RAPT_TRY(model->arch->check(model->ctx, model->config));
+  rapt_graph *graph;
+  RAPT_TRY(rapt_graph_new(model->ctx, &graph));
+  rapt_tensor *head;
+  rapt__lm_pass pass = {.graph = graph, .params = model->params, .config = model->config};
+  int64_t one = 1;
+  pass.tokens = rapt_input(graph, "tokens", RAPT_I32, 2, (int64_t[]){1, 1});
+  pass.positions = rapt_input(graph, "positions", RAPT_I32, 1, &one);
+  rapt_tensor *x = model->arch->hidden(&pass, &head);
+  rapt_linear(x, head, true, NULL, RAPT_IDENTITY);
+  rapt_status status = graph->status == RAPT_ENOMEM ? rapt__fail_memory(model->ctx, 0) : graph->status;
+  rapt_graph_free(graph);
+  return status;
+}
+
+rapt_status rapt_model_new(rapt_context *ctx, const char *architecture, const char *const *settings, int count,
+                           rapt_tokenizer *tokenizer, uint64_t seed, rapt_model **out) {
+  *out = NULL;
+  const rapt__model *arch = rapt__model_find(architecture);
+  if (!arch) {
+    rapt_tokenizer_free(tokenizer);
+    return rapt__fail(ctx, RAPT_EUNSUPPORTED, "no architecture is called \"%s\"", architecture);
+  }
+  rapt_model *model;
+  RAPT_TRY(rapt__model_empty(ctx, arch, tokenizer, &model));
+  rapt__config config = {arch->keys, model->config};
+  rapt_status status = RAPT_OK;
+  for (int i = 0; i < count && status == RAPT_OK; i++) {
+    const char *equals = strchr(settings[i], '=');
+    char *name = rapt__arena_strdup(&model->arena, settings[i]);
+    if (!name) {
+      status = RAPT_ENOMEM;
+    } else if (!equals) {
+      status = rapt__fail(ctx, RAPT_EKEY, "\"%s\" is not of the form key=value", settings[i]);
+    } else {
+      name[equals - settings[i]] = 0;
+      status = rapt__config_set(ctx, &model->arena, &config, 1, name, equals + 1, "settings");
+    }
+  }
+  if (status == RAPT_OK) status = rapt__model_declare(model);
+  if (status == RAPT_OK) status = rapt_params_start(model->params, seed);
+  if (status != RAPT_OK) rapt_model_free(model);
+  else *out = model;
+  return status;
+}
+
+void rapt_model_free(rapt_model *model) {
+  if (!model) return;
+  rapt_context *ctx = model->ctx;
+  rapt_plan_cache_free(model->plans);
+  rapt_params_free(model->caches);
+  rapt_params_free(model->params);
+  rapt_tokenizer_free(model->tokenizer);
+  rapt__arena_free(&model->arena);
+  rapt__free(ctx, model);
+}
+
+rapt_params *rapt_model_params(rapt_model *model) { return model->params; }
+const rapt_tokenizer *rapt_model_tokenizer(const rapt_model *model) { return model->tokenizer; }
+const char *rapt_model_architecture(const rapt_model *model) { return model->arch->name; }
+int64_t rapt_model_context(const rapt_model *model) { return model->arch->context(model->config); }
+int64_t rapt_model_vocabulary(const rapt_model *model) { return *model->arch->vocabulary(model->config); }
+
+rapt_status rapt__model_pass(rapt_model *model, int mode, const int32_t *ids, int64_t count, int64_t start,
+                             const real **logits) {
+  int64_t vocabulary = rapt_model_vocabulary(model), context = rapt_model_context(model);
+  if (count < 1 || start < 0 || start + count > context)
+    return rapt__fail(model->ctx, RAPT_EINVAL, "%lld tokens at position %lld do not fit the context of %lld",
+                      (long long)count, (long long)start, (long long)context);
+  for (int64_t i = 0; i < count; i++)
+    if (ids[i] < 0 || ids[i] >= vocabulary)
+      return rapt__fail(model->ctx, RAPT_EINVAL, "token %d at position %lld is outside the vocabulary of %lld", ids[i],
+                        (long long)i, (long long)vocabulary);
+  rapt_plan *plan;
+  RAPT_TRY(rapt_plan_cache_get(model->plans, (int64_t[4]){mode, count}, &plan));
+  memcpy(rapt_plan_data(plan, rapt_plan_find(plan, "tokens")), ids, (size_t)count * sizeof *ids);
+  int32_t *positions = rapt_plan_data(plan, rapt_plan_find(plan, "positions"));
+  for (int64_t i = 0; positions && i < count; i++) positions[i] = (int32_t)(start + i);
+  if (mode == RAPT__PASS_CACHE) {
+    *(int32_t *)rapt_plan_data(plan, rapt_plan_find(plan, "start")) = (int32_t)start;
+    int32_t *filled = rapt_plan_data(plan, rapt_plan_find(plan, "filled"));
+    if (filled) *filled = (int32_t)(start + count);
+  }
+  RAPT_TRY(rapt_plan_run(plan, 0));
+  *logits = rapt_plan_data(plan, rapt_plan_find(plan, "logits"));
+  return RAPT_OK;
+}
+
+rapt_status rapt_model_logits(rapt_model *model, const int32_t *ids, int64_t count, float *logits) {
+  const real *found;
+  RAPT_TRY(rapt__model_pass(model, RAPT__PASS_ALL, ids, count, 0, &found));
+  for (int64_t i = 0; i < count * rapt_model_vocabulary(model); i++) logits[i] = (float)found[i];
+  return RAPT_OK;
+}
+
+/* Nats of the tokens ids[first..count) given all before them in the window. */
+static rapt_status window_loss(rapt_model *model, const int32_t *ids, int64_t count, int64_t first, double *sum) {
+  const real *logits;
+  int64_t v = rapt_model_vocabulary(model);
+  RAPT_TRY(rapt__model_pass(model, RAPT__PASS_ALL, ids, count - 1, 0, &logits));
+  for (int64_t i = first; i < count; i++) {
+    const real *row = logits + (i - 1) * v;
+    *sum += (double)(rapt__kernels()->logsumexp(v, row) - row[ids[i]]);
+  }
+  return RAPT_OK;
+}
+
+rapt_status rapt_model_eval(rapt_model *model, const char *text, size_t size, rapt_eval *out) {
+  *out = (rapt_eval){.bytes = (int64_t)size};
+  int32_t *ids;
+  int64_t count;
+  RAPT_TRY(rapt__model_encode(model, text, size, &ids, &count));
+  rapt_status status = count < 2 ? rapt__fail(model->ctx, RAPT_EINVAL, "the text has %lld tokens; two are needed", (long long)count)
+                                 : RAPT_OK;
+  int64_t window = rapt_model_context(model) + 1, done = 1; /* tokens already predicted, the first excepted */
+  double sum = 0;
+  while (status == RAPT_OK && done < count) {
+    int64_t begin = done <= window / 2 ? 0 : done - window / 2;
+    int64_t end = begin + window < count ? begin + window : count;
+    if (atomic_load(&model->ctx->interrupted)) status = rapt__fail(model->ctx, RAPT_EINTERRUPTED, "evaluation was interrupted");
+    else status = window_loss(model, ids + begin, end - begin, done - begin, &sum);
+    done = end;
+  }
+  rapt__free(model->ctx, ids);
+  if (status != RAPT_OK) return status;
+  out->tokens = count - 1;
+  out->loss = sum / (double)out->tokens;
+  out->perplexity = exp(out->loss);
+  out->bits_per_byte = size ? sum / log(2) / (double)size : NAN;
+  return RAPT_OK;
+}

@@ -1,0 +1,35 @@
+/* A language model as an object: architecture, settings, parameters, tokenizer, and its plans. */
+#ifndef RAPT_SRC_TASKS_MODEL_H
+#define RAPT_SRC_TASKS_MODEL_H
+
+#include <rapt/model.h>
+#include "graph/params.h"
+#include "models/models.h"
+
+struct rapt_model {
+  rapt_context *ctx;
+  rapt__arena arena;
+  const rapt__model *arch;
+  void *config;         /* the architecture's struct, in the arena */
+  rapt_params *params;  /* owned */
+  rapt_tokenizer *tokenizer; /* owned, or NULL */
+  rapt_params *caches;  /* owned: key/value caches, made when first asked for */
+  rapt_plan_cache *plans; /* owned: forward passes by (mode, B, T) */
+};
+
+/* Modes of a forward plan: logits of all positions; the last position only, filling or using the key/value cache. */
+enum { RAPT__PASS_ALL, RAPT__PASS_CACHE };
+
+/* Runs ids (T) at position `start`: logits (T, V) for RAPT__PASS_ALL, (V) of the last token for RAPT__PASS_CACHE. The result
+ * is the plan's own memory, valid until the next pass. */
+rapt_status rapt__model_pass(rapt_model *model, int mode, const int32_t *ids, int64_t count, int64_t start, const real **logits);
+rapt_status rapt__model_empty(rapt_context *ctx, const rapt__model *arch, rapt_tokenizer *tokenizer, rapt_model **out);
+/* Declares the parameters by building one small pass; the config is checked first. */
+rapt_status rapt__model_declare(rapt_model *model);
+/* Replaces parameters by the tensors of a file, by name; every one must be there. */
+rapt_status rapt__model_read_weights(rapt_model *model, const char *path);
+rapt_status rapt__model_write_weights(const rapt_model *model, const char *path);
+/* Encodes a text with the model's tokenizer; *ids is freed with rapt__free. */
+rapt_status rapt__model_encode(const rapt_model *model, const char *text, size_t size, int32_t **ids, int64_t *count);
+
+#endif
