@@ -14,7 +14,7 @@ typedef struct model {
 } model;
 
 typedef struct train {
-  double rate;
+  double rate, decay;
   bool shuffle;
   const char *out, *note;
   int64_t steps;
@@ -31,10 +31,11 @@ static const rapt__key model_keys[] = {
 };
 static const rapt__key train_keys[] = {
     {"train.learning_rate", NULL, RAPT__KEY_REAL, offsetof(train, rate), "0.5", 0, 10, NULL, "rate"},
+    {"train.decay", NULL, RAPT__KEY_REAL, offsetof(train, decay), "-1", -INFINITY, 2, NULL, "one-sided"},
     {"train.shuffle", NULL, RAPT__KEY_BOOL, offsetof(train, shuffle), "yes", 0, 0, NULL, "shuffle"},
     {"train.out", NULL, RAPT__KEY_TEXT, offsetof(train, out), "runs", 0, 0, NULL, "folder"},
     {"train.note", NULL, RAPT__KEY_TEXT, offsetof(train, note), NULL, 0, 0, NULL, "note"},
-    {"train.steps", NULL, RAPT__KEY_INT, offsetof(train, steps), "100", 0.5, 9.2233720368547758e18, NULL, "steps"},
+    {"train.steps", NULL, RAPT__KEY_INT, offsetof(train, steps), "100", 0.5, INFINITY, NULL, "steps"},
     {NULL},
 };
 
@@ -84,7 +85,7 @@ static void defaults(void **state) {
 static void found(void **state) {
   world *w = *state;
   void *field;
-  assert_ptr_equal(rapt__config_find(w->configs, 2, "train.out", &field), &train_keys[2]);
+  assert_ptr_equal(rapt__config_find(w->configs, 2, "train.out", &field), &train_keys[3]);
   assert_ptr_equal(field, &w->train.out);
   assert_ptr_equal(rapt__config_find(w->configs, 2, "model.layers", NULL), &model_keys[0]);
   assert_null(rapt__config_find(w->configs, 2, "out", NULL));
@@ -121,7 +122,7 @@ static void integers(void **state) {
   assert_true(w->model.any == INT64_MAX);
   assert_fails(w->ctx, set(w, "model.any", "9223372036854775808"), RAPT_EKEY, "64 bits");
   /* Limits that no integer meets exactly. */
-  assert_fails(w->ctx, set(w, "train.steps", "0"), RAPT_EKEY, "out of range");
+  assert_fails(w->ctx, set(w, "train.steps", "0"), RAPT_EKEY, "must be at least 0.5");
   assert_ok(w->ctx, set(w, "train.steps", "1"));
   assert_ok(w->ctx, set(w, "train.steps", "9223372036854775807"));
 }
@@ -134,6 +135,8 @@ static void reals(void **state) {
   assert_true(w->model.dropout == 0.05);
   assert_fails(w->ctx, set(w, "model.dropout", "0.91"), RAPT_EKEY, "between 0 and 0.9");
   assert_fails(w->ctx, set(w, "model.dropout", "-1e-9"), RAPT_EKEY, "between 0 and 0.9");
+  assert_ok(w->ctx, set(w, "train.decay", "-1e300"));
+  assert_fails(w->ctx, set(w, "train.decay", "2.5"), RAPT_EKEY, "must be at most 2");
   static const char *const bad[] = {"", " 1", "1 ", "1,5", "nan", "inf", "-inf", "1e999", "x", "1.0.0", "."};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
     assert_fails(w->ctx, set(w, "model.free", bad[i]), RAPT_EKEY, "number is needed");

@@ -252,6 +252,23 @@ static void two_writers(void **state) {
   assert_int_equal(entries(p), 1);
 }
 
+/* A link stays and the file behind it is replaced; one that leads nowhere is replaced itself. */
+static void links(void **state) {
+  place *p = *state;
+  const char *file = in(p, "file"), *link = in(p, "link");
+  struct stat about;
+  assert_ok(p->ctx, rapt__file_replace(p->ctx, file, "old", 3));
+  assert_int_equal(symlink("file", link), 0);
+  assert_ok(p->ctx, rapt__file_replace(p->ctx, link, "new", 3));
+  assert_content(p, file, "new");
+  assert_int_equal(lstat(link, &about), 0);
+  assert_true(S_ISLNK(about.st_mode));
+  assert_int_equal(unlink(file), 0);
+  assert_ok(p->ctx, rapt__file_replace(p->ctx, link, "third", 5));
+  assert_content(p, link, "third");
+  assert_int_equal(entries(p), 1);
+}
+
 static void without_memory(void **state) {
   place *p = *state;
   const char *path = in(p, "file");
@@ -330,6 +347,7 @@ int main(void) {
       TEST(failing_write_leaves_the_old_file),
       TEST(full_disk),
       TEST(two_writers),
+      TEST(links),
       TEST(without_memory),
       TEST(directories),
       TEST(joined),

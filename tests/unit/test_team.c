@@ -7,6 +7,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <signal.h>
 
 /* Stands before the C library's, so that creating threads can fail. */
 static int creations_left = -1;
@@ -104,11 +105,14 @@ static void sleeping_threads(void **state) {
 }
 
 typedef struct meeting {
-  atomic_int here;
+  atomic_int here, signals;
 } meeting;
 
 static void meet(void *arg, int64_t task, int worker) {
   meeting *m = arg;
+  sigset_t blocked;
+  pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+  if (sigismember(&blocked, SIGINT) != (worker > 0)) atomic_fetch_add(&m->signals, 1);
   atomic_fetch_add(&m->here, 1);
   for (int i = 0; i < 10000 && atomic_load(&m->here) < 3; i++) usleep(500);
 }
@@ -122,6 +126,7 @@ static void workers_run_at_once(void **state) {
   rapt__team_run(ctx->team, meet, &m, 3);
   assert_true(rapt__now() - start < 5);
   assert_int_equal(atomic_load(&m.here), 3);
+  assert_int_equal(atomic_load(&m.signals), 0); /* signals go to the program's threads, not to the workers */
   close_context(&memory, ctx);
 }
 
