@@ -73,8 +73,15 @@ static rapt_status fail_value(const setting *s, const char *wanted) {
 }
 
 static rapt_status fail_range(const setting *s) {
-  return rapt__fail(s->ctx, RAPT_EKEY, "%s: %s=%s is out of range: it must lie between %.15g and %.15g", s->where,
-                    s->key->name, s->value, s->key->min, s->key->max);
+  const rapt__key *key = s->key;
+  char range[80];
+  if (isinf(key->max))
+    snprintf(range, sizeof range, "be at least %.15g", key->min);
+  else if (isinf(key->min))
+    snprintf(range, sizeof range, "be at most %.15g", key->max);
+  else
+    snprintf(range, sizeof range, "lie between %.15g and %.15g", key->min, key->max);
+  return rapt__fail(s->ctx, RAPT_EKEY, "%s: %s=%s is out of range: it must %s", s->where, key->name, s->value, range);
 }
 
 static bool limited(const rapt__key *key) { return key->min != key->max; }

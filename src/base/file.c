@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -142,11 +144,14 @@ static rapt_status open_temporary(rapt__out *out) {
 }
 
 static rapt_status open_output(rapt__out *out, const char *path) {
+  /* Behind a link the file is replaced and the link stays: /dev/stdout may lead to a regular file. */
+  char target[PATH_MAX];
+  struct stat about;
+  if (lstat(path, &about) == 0 && S_ISLNK(about.st_mode) && realpath(path, target)) path = target;
   out->path = rapt__strdup(out->ctx, path);
   if (!out->path) return RAPT_ENOMEM;
   out->buffer = rapt__alloc(out->ctx, BUFFER_SIZE);
   if (!out->buffer) return RAPT_ENOMEM;
-  struct stat about;
   bool exists = stat(path, &about) == 0;
   if (exists && S_ISDIR(about.st_mode))
     return rapt__fail(out->ctx, RAPT_EIO, "%s: is a directory, and a file is to be written", path);
@@ -155,8 +160,7 @@ static rapt_status open_output(rapt__out *out, const char *path) {
     return out->fd < 0 ? rapt__fail_errno(out->ctx, "open it for writing", path) : RAPT_OK;
   }
   RAPT_TRY(open_temporary(out));
-  if (exists && fchmod(out->fd, about.st_mode & 0777) != 0)
-    return rapt__fail_errno(out->ctx, "keep its permissions", path);
+  if (exists) (void)fchmod(out->fd, about.st_mode & 0777); /* not every file system keeps permissions */
   return RAPT_OK;
 }
 
