@@ -13,10 +13,19 @@ void rapt__optim_ref(k_kernels *t);
 void rapt__gemm_ref(k_kernels *t);
 
 #ifdef RAPT_HAVE_AVX2
+void rapt__vec_avx2(k_kernels *t);
+void rapt__reduce_avx2(k_kernels *t);
+void rapt__rows_avx2(k_kernels *t);
+void rapt__random_avx2(k_kernels *t);
+void rapt__optim_avx2(k_kernels *t);
 void rapt__gemm_avx2(k_kernels *t);
 #endif
 
 #ifdef RAPT_HAVE_NEON
+void rapt__vec_neon(k_kernels *t);
+void rapt__reduce_neon(k_kernels *t);
+void rapt__rows_neon(k_kernels *t);
+void rapt__optim_neon(k_kernels *t);
 void rapt__gemm_neon(k_kernels *t);
 #endif
 

@@ -1,4 +1,4 @@
-/* Optimizers' updates in plain C, computed in double. The formulas are those of torch.optim (dampening 0). */
+/* Optimizers' updates in plain C, computed in double from the state as it is stored. The formulas are those of torch.optim (dampening 0). */
 #include "kernels/variants.h"
 
 #include <math.h>
@@ -9,7 +9,8 @@ static double adam_step(const k_optim *o, double p, double g, real *m, real *v) 
   double m1 = b1 * (double)*m + (1 - b1) * g, v1 = b2 * (double)*v + (1 - b2) * g * g;
   *m = (real)m1;
   *v = (real)v1;
-  return p - (double)o->lr * (m1 / (double)o->correction1) / (sqrt(v1 / (double)o->correction2) + (double)o->eps);
+  return p -
+         (double)o->lr * (m1 / (double)o->correction1) / (sqrt((double)*v / (double)o->correction2) + (double)o->eps);
 }
 
 /* Loshchilov & Hutter 2019: the decay bypasses the moments. */
@@ -38,7 +39,7 @@ static void k_adamax_ref(int64_t n, const k_optim *o, real *p, const real *g, re
     double u1 = old > now ? old : now;
     m[i] = (real)m1;
     u[i] = (real)u1;
-    p[i] = (real)((double)p[i] - (double)o->lr / (double)o->correction1 * m1 / u1);
+    p[i] = (real)((double)p[i] - (double)o->lr / (double)o->correction1 * m1 / (double)u[i]);
   }
 }
 
@@ -62,7 +63,7 @@ static void k_rmsprop_ref(int64_t n, const k_optim *o, real *p, const real *g, r
     double grad = decayed(o, p[i], g[i]);
     double v1 = alpha * (double)v[i] + (1 - alpha) * grad * grad;
     v[i] = (real)v1;
-    double step = grad / (sqrt(v1) + (double)o->eps);
+    double step = grad / (sqrt((double)v[i]) + (double)o->eps);
     if (momentum && mu != 0) {
       step += mu * (double)momentum[i];
       momentum[i] = (real)step;
@@ -76,7 +77,7 @@ static void k_adagrad_ref(int64_t n, const k_optim *o, real *p, const real *g, r
     double grad = decayed(o, p[i], g[i]);
     double v1 = (double)v[i] + grad * grad;
     v[i] = (real)v1;
-    p[i] = (real)((double)p[i] - (double)o->lr * grad / (sqrt(v1) + (double)o->eps));
+    p[i] = (real)((double)p[i] - (double)o->lr * grad / (sqrt((double)v[i]) + (double)o->eps));
   }
 }
 
@@ -85,8 +86,8 @@ static void k_adadelta_ref(int64_t n, const k_optim *o, real *p, const real *g, 
   for (int64_t i = 0; i < n; i++) {
     double grad = decayed(o, p[i], g[i]);
     double v1 = rho * (double)v[i] + (1 - rho) * grad * grad;
-    double step = sqrt((double)u[i] + eps) / sqrt(v1 + eps) * grad;
     v[i] = (real)v1;
+    double step = sqrt((double)u[i] + eps) / sqrt((double)v[i] + eps) * grad;
     u[i] = (real)(rho * (double)u[i] + (1 - rho) * step * step);
     p[i] = (real)((double)p[i] - (double)o->lr * step);
   }
