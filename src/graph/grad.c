@@ -58,8 +58,7 @@ static rapt_status backward_node(backward *b, rapt__node *node) {
   }
   if (!any || !varies || node->n_in == 0) return graph->status;
   if (!node->op->grad) {
-    rapt__poison(graph, RAPT_EUNSUPPORTED, "%s%s%s has no gradient, and one is asked for", node->scope,
-                 *node->scope ? ": " : "", node->op->name);
+    rapt__poison(graph, RAPT_EUNSUPPORTED, "%s has no gradient, and one is asked for", node->op->name);
     return graph->status;
   }
   rapt_tensor **din = rapt__arena_new(&graph->arena, (size_t)node->n_in, sizeof *din);

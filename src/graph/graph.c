@@ -207,6 +207,7 @@ const rapt__op rapt__op_input = {.name = "input"};
 
 static rapt_tensor *input(rapt_graph *graph, const char *name, rapt_dtype dtype, int ndim, const int64_t *dims,
                           rapt__input_attr attr) {
+  if (graph->status != RAPT_OK) return &graph->poison;
   for (size_t i = 0; i < graph->node_count; i++)
     if (graph->nodes[i]->op == &rapt__op_input && strcmp(graph->nodes[i]->out[0].name, name) == 0)
       return rapt__poison(graph, RAPT_EINVAL, "input \"%s\": the graph already has one of this name", name);

@@ -73,17 +73,17 @@ static rapt_status check_params(rapt_plan *plan, const bool *needed) {
   return RAPT_OK;
 }
 
-static rapt_status make_plan(rapt_plan *plan, rapt_tensor *const *outputs, int count, bool keep_all) {
+static rapt_status make_plan(rapt_plan *plan, rapt_tensor *const *outputs, int count) {
   rapt_graph *graph = plan->graph;
   bool *needed = rapt__arena_new(&plan->arena, graph->node_count + 1, sizeof *needed);
-  bool *kept = rapt__arena_new(&plan->arena, graph->tensor_count + 1, sizeof *kept);
+  bool *kept = plan->kept = rapt__arena_new(&plan->arena, graph->tensor_count + 1, sizeof *kept);
   plan->data = rapt__arena_new(&plan->arena, graph->tensor_count + 1, sizeof *plan->data);
   if (!needed || !kept || !plan->data) return RAPT_ENOMEM;
   mark_needed(graph, outputs, count, needed, kept);
   RAPT_TRY(check_params(plan, needed));
   size_t scratch = 0;
   RAPT_TRY(plan_steps(plan, needed, &scratch));
-  RAPT_TRY(rapt__plan_memory(plan, needed, kept, keep_all, scratch));
+  RAPT_TRY(rapt__plan_memory(plan, needed, kept, plan->keep_all, scratch));
   plan->scratch = plan->shared + (size_t)plan->scratch;
   return bind(plan);
 }
@@ -109,7 +109,8 @@ rapt_status rapt_plan_new(rapt_graph *graph, rapt_tensor *const *outputs, int co
   if (!plan) return RAPT_ENOMEM;
   *plan = (rapt_plan){.ctx = ctx, .graph = graph, .k = k, .seed = options ? options->seed : 0};
   rapt__arena_init(&plan->arena, ctx);
-  rapt_status status = make_plan(plan, outputs, count, options && options->keep_all);
+  plan->keep_all = options && options->keep_all;
+  rapt_status status = make_plan(plan, outputs, count);
   if (status != RAPT_OK) {
     rapt_plan_free(plan);
     return status;
@@ -186,7 +187,8 @@ rapt_status rapt_plan_check_finite(rapt_plan *plan, uint64_t step) {
 
 void *rapt_plan_data(rapt_plan *plan, const rapt_tensor *t) {
   if (rapt__poisoned(t) || t->graph != plan->graph || t->id >= (int32_t)plan->graph->tensor_count) return NULL;
-  return plan->data[t->id];
+  bool readable = plan->keep_all || plan->kept[t->id] || t->node->op == &rapt__op_input;
+  return readable ? plan->data[t->id] : NULL;
 }
 
 rapt_tensor *rapt_plan_find(const rapt_plan *plan, const char *name) {

@@ -20,6 +20,8 @@ struct rapt_plan {
   step_node *steps; /* [count] in the arena */
   size_t count;
   void **data; /* storage by tensor id; NULL where a tensor has none */
+  bool *kept;  /* by tensor id: outlives a run */
+  bool keep_all;
   char *memory; /* owned: all tensors, then the scratch */
   char *shared, *scratch;
   size_t scratch_bytes; /* per worker */

@@ -134,6 +134,7 @@ static rapt_status save(loop *l) {
   if (!t->dir) return RAPT_OK;
   if (l->metrics && fflush(l->metrics) != 0) return rapt__fail_errno(t->ctx, "write", "metrics.jsonl");
   double before = t->seconds;
+  t->train_loss = l->smooth;
   t->seconds += rapt__now() - l->begin;
   rapt_status status = rapt__checkpoint_save(t);
   t->seconds = before;

@@ -1,0 +1,13 @@
+/* rapt/rapt.h: everything. */
+#ifndef RAPT_RAPT_H
+#define RAPT_RAPT_H
+
+#include <rapt/base.h>
+#include <rapt/graph.h>
+#include <rapt/model.h>
+#include <rapt/ops.h>
+#include <rapt/recipe.h>
+#include <rapt/system.h>
+#include <rapt/text.h>
+
+#endif

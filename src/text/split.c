@@ -1,0 +1,96 @@
+/* UTF-8, and GPT-2's way of cutting a text into words before merging. */
+#include "text/tokenizer.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+/* Contractions, words, numbers and punctuation, each with the space before it; runs of white space (Radford et al. 2019). */
+static const char pattern[] = "'(?:[sdmt]|ll|ve|re)| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+
+struct rapt__splitter {
+  rapt_context *ctx;
+  pcre2_code *code;
+};
+
+size_t rapt__utf8(const char *text, size_t size, uint32_t *code) {
+  const unsigned char *s = (const unsigned char *)text;
+  if (size == 0) return 0;
+  if (s[0] < 0x80) {
+    *code = s[0];
+    return 1;
+  }
+  size_t n = s[0] >= 0xF0 ? 4 : s[0] >= 0xE0 ? 3 : 2;
+  if (s[0] < 0xC2 || s[0] > 0xF4 || size < n) return 0;
+  uint32_t c = s[0] & (0xFFu >> (n + 1));
+  for (size_t i = 1; i < n; i++) {
+    if ((s[i] & 0xC0) != 0x80) return 0;
+    c = c << 6 | (s[i] & 0x3F);
+  }
+  static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+  if (c < least[n] || c > 0x10FFFF || (c >= 0xD800 && c < 0xE000)) return 0;
+  *code = c;
+  return n;
+}
+
+size_t rapt__utf8_write(uint32_t c, char out[4]) {
+  size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+  static const unsigned char lead[] = {0, 0, 0xC0, 0xE0, 0xF0};
+  for (size_t i = n; i-- > 1; c >>= 6) out[i] = (char)(0x80 | (c & 0x3F));
+  out[0] = (char)(lead[n] | c);
+  return n;
+}
+
+rapt_status rapt__splitter_new(rapt_context *ctx, rapt__splitter **out) {
+  rapt__splitter *s = rapt__new(ctx, 1, sizeof *s);
+  if (!s) return RAPT_ENOMEM;
+  int error;
+  size_t at;
+  s->ctx = ctx;
+  s->code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP, &error, &at, NULL);
+  if (!s->code) {
+    rapt__free(ctx, s);
+    return rapt__fail_memory(ctx, 0);
+  }
+  pcre2_jit_compile(s->code, PCRE2_JIT_COMPLETE); /* without it matching is only slower */
+  *out = s;
+  return RAPT_OK;
+}
+
+void rapt__splitter_free(rapt__splitter *s) {
+  if (!s) return;
+  pcre2_code_free(s->code);
+  rapt__free(s->ctx, s);
+}
+
+static rapt_status split_valid(const rapt__splitter *s, pcre2_match_data *match, const char *text, size_t size, rapt__piece_fn each,
+                               void *user) {
+  size_t at = 0;
+  while (at < size) {
+    int found = pcre2_match(s->code, (PCRE2_SPTR)text, size, at, PCRE2_NO_UTF_CHECK, match, NULL);
+    const size_t *range = pcre2_get_ovector_pointer(match);
+    /* Every character belongs to one of the alternatives; a match limit hit on a huge run must not lose text. */
+    size_t begin = at, end = size;
+    if (found > 0 && range[0] == at && range[1] > at) end = range[1];
+    RAPT_TRY(each(user, text + begin, end - begin));
+    at = end;
+  }
+  return RAPT_OK;
+}
+
+rapt_status rapt__split_text(const rapt__splitter *s, const char *text, size_t size, rapt__piece_fn each, void *user) {
+  if (!s) return size ? each(user, text, size) : RAPT_OK;
+  pcre2_match_data *match = pcre2_match_data_create_from_pattern(s->code, NULL);
+  if (!match) return rapt__fail_memory(s->ctx, 0);
+  rapt_status status = RAPT_OK;
+  size_t at = 0;
+  while (at < size && status == RAPT_OK) {
+    size_t end = at, n;
+    uint32_t code;
+    while (end < size && (n = rapt__utf8(text + end, size - end, &code)) > 0) end += n;
+    if (end > at) status = split_valid(s, match, text + at, end - at, each, user);
+    if (end < size && status == RAPT_OK) status = each(user, text + end, 1);
+    at = end + 1;
+  }
+  pcre2_match_data_free(match);
+  return status;
+}

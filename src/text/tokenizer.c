@@ -1,0 +1,192 @@
+/* Tokenizers: making them, text to ids. */
+#include "text/tokenizer.h"
+
+#include <string.h>
+
+rapt_status rapt__tokenizer_new(rapt_context *ctx, rapt_tokenizer_kind kind, rapt_tokenizer **out) {
+  *out = NULL;
+  rapt_tokenizer *t = rapt__new(ctx, 1, sizeof *t);
+  if (!t) return RAPT_ENOMEM;
+  t->ctx = ctx;
+  t->kind = kind;
+  rapt__arena_init(&t->arena, ctx);
+  rapt__table_init(&t->ids, ctx);
+  rapt__table_init(&t->ranks, ctx);
+  for (int i = 0; i < 256; i++) t->byte_id[i] = -1;
+  *out = t;
+  return RAPT_OK;
+}
+
+void rapt_tokenizer_free(rapt_tokenizer *t) {
+  if (!t) return;
+  rapt_context *ctx = t->ctx;
+  rapt__splitter_free(t->splitter);
+  rapt__table_free(&t->ids);
+  rapt__table_free(&t->ranks);
+  rapt__free(ctx, t->tokens);
+  rapt__free(ctx, t->merges);
+  rapt__free(ctx, t->special);
+  rapt__arena_free(&t->arena);
+  rapt__free(ctx, t);
+}
+
+enum { MOST_TOKENS = 1 << 24 };
+
+rapt_status rapt__tokenizer_add(rapt_tokenizer *t, int64_t id, const char *bytes, size_t size, const char *file) {
+  if (id < 0 || id >= MOST_TOKENS) return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: token id %lld is out of range", file, (long long)id);
+  while ((size_t)id >= t->capacity) {
+    size_t old = t->capacity;
+    RAPT_TRY(rapt__reserve(t->ctx, (void **)&t->tokens, &t->capacity, t->capacity, sizeof *t->tokens));
+    memset(t->tokens + old, 0, (t->capacity - old) * sizeof *t->tokens);
+  }
+  if (t->tokens[id].bytes) return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: id %lld stands for two tokens", file, (long long)id);
+  char *copy = rapt__arena_new(&t->arena, size + 1, 1);
+  if (!copy) return RAPT_ENOMEM;
+  if (size) memcpy(copy, bytes, size);
+  t->tokens[id] = (rapt__token){copy, size};
+  if ((size_t)id >= t->count) t->count = (size_t)id + 1;
+  rapt__slot *slot = rapt__table_get(&t->ids, copy, size, 0, id);
+  if (!slot) return RAPT_ENOMEM;
+  if (size == 1 && t->kind != RAPT_CHARS) t->byte_id[(unsigned char)*bytes] = (int32_t)slot->value;
+  return RAPT_OK;
+}
+
+rapt_status rapt__tokenizer_merge(rapt_tokenizer *t, int32_t left, int32_t right, int32_t made) {
+  RAPT_TRY(rapt__reserve(t->ctx, (void **)&t->merges, &t->merge_capacity, t->merge_count, sizeof *t->merges));
+  if (!rapt__table_get(&t->ranks, NULL, 0, (uint64_t)(uint32_t)left << 32 | (uint32_t)right, (int64_t)t->merge_count)) return RAPT_ENOMEM;
+  t->merges[t->merge_count++] = (rapt__merge){left, right, made};
+  return RAPT_OK;
+}
+
+rapt_status rapt__tokenizer_finish(rapt_tokenizer *t, const char *file) {
+  if (t->count == 0) return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: the vocabulary is empty", file);
+  for (size_t i = 0; i < t->count; i++)
+    if (!t->tokens[i].bytes) return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: id %zu of %zu has no token", file, i, t->count);
+  for (int i = 0; i < 256 && t->kind != RAPT_CHARS; i++)
+    if (t->byte_id[i] < 0) return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: no token for byte %d; a byte-level vocabulary has all 256", file, i);
+  return RAPT_OK;
+}
+
+rapt_status rapt_tokenizer_bytes(rapt_context *ctx, rapt_tokenizer **out) {
+  *out = NULL;
+  rapt_tokenizer *t;
+  RAPT_TRY(rapt__tokenizer_new(ctx, RAPT_BYTES, &t));
+  rapt_status status = RAPT_OK;
+  for (int i = 0; i < 256 && status == RAPT_OK; i++) status = rapt__tokenizer_add(t, i, &(char){(char)i}, 1, "bytes");
+  if (status != RAPT_OK) rapt_tokenizer_free(t);
+  else *out = t;
+  return status;
+}
+
+static rapt_status not_utf8(rapt_context *ctx, size_t at) {
+  return rapt__fail(ctx, RAPT_EFORMAT, "byte %zu of the text is not valid UTF-8; use the bytes or bpe tokenizer", at);
+}
+
+rapt_status rapt_tokenizer_chars(rapt_context *ctx, const char *text, size_t size, rapt_tokenizer **out) {
+  *out = NULL;
+  uint8_t *seen = rapt__new(ctx, 0x110000 / 8, 1);
+  rapt_tokenizer *t = NULL;
+  rapt_status status = seen ? rapt__tokenizer_new(ctx, RAPT_CHARS, &t) : RAPT_ENOMEM;
+  uint32_t code = 0;
+  for (size_t at = 0, n; at < size && status == RAPT_OK; at += n) {
+    n = rapt__utf8(text + at, size - at, &code);
+    if (n == 0) status = not_utf8(ctx, at);
+    else seen[code / 8] |= (uint8_t)(1 << code % 8);
+  }
+  int64_t id = 0;
+  for (code = 0; code < 0x110000 && status == RAPT_OK; code++) {
+    char c[4];
+    if (seen[code / 8] >> code % 8 & 1) status = rapt__tokenizer_add(t, id++, c, rapt__utf8_write(code, c), "chars");
+  }
+  if (status == RAPT_OK) status = rapt__tokenizer_finish(t, "chars");
+  rapt__free(ctx, seen);
+  if (status != RAPT_OK) rapt_tokenizer_free(t);
+  else *out = t;
+  return status;
+}
+
+rapt_tokenizer_kind rapt_tokenizer_get_kind(const rapt_tokenizer *t) { return t->kind; }
+int64_t rapt_tokenizer_size(const rapt_tokenizer *t) { return (int64_t)t->count; }
+void rapt_tokenizer_release(const rapt_tokenizer *t, int32_t *ids) { rapt__free(t->ctx, ids); }
+
+const char *rapt_tokenizer_token(const rapt_tokenizer *t, int32_t id, size_t *size) {
+  if (id < 0 || (size_t)id >= t->count) return NULL;
+  *size = t->tokens[id].size;
+  return t->tokens[id].bytes;
+}
+
+/* ---- Encoding ---- */
+
+typedef struct encoder {
+  const rapt_tokenizer *t;
+  int32_t *ids; /* owned; room for one id a byte */
+  int64_t count;
+} encoder;
+
+static rapt_status encode_piece(void *user, const char *piece, size_t size) {
+  encoder *e = user;
+  int32_t *ids = e->ids + e->count;
+  for (size_t i = 0; i < size; i++) ids[i] = e->t->byte_id[(unsigned char)piece[i]];
+  int64_t n = rapt__bpe_merge(e->t, ids, (int64_t)size);
+  if (n < 0) return RAPT_ENOMEM;
+  e->count += n;
+  return RAPT_OK;
+}
+
+static rapt_status encode_chars(encoder *e, const char *text, size_t size) {
+  uint32_t code;
+  for (size_t at = 0, n; at < size; at += n) {
+    n = rapt__utf8(text + at, size - at, &code);
+    if (n == 0) return not_utf8(e->t->ctx, at);
+    const rapt__slot *s = rapt__table_find(&e->t->ids, text + at, n, 0);
+    if (!s)
+      return rapt__fail(e->t->ctx, RAPT_EKEY, "byte %zu: the character \"%.*s\" (U+%04X) is not in the vocabulary", at, (int)n, text + at, code);
+    e->ids[e->count++] = (int32_t)s->value;
+  }
+  return RAPT_OK;
+}
+
+/* The first special token in the text, the longest at its place: its start, or `size`. */
+static size_t find_special(const rapt_tokenizer *t, const char *text, size_t size, int32_t *id) {
+  size_t best = size;
+  for (size_t i = 0; i < t->special_count; i++) {
+    const rapt__token *token = &t->tokens[t->special[i]];
+    const char *at = token->size ? memmem(text, size, token->bytes, token->size) : NULL;
+    if (!at) continue;
+    size_t place = (size_t)(at - text);
+    if (place < best || (place == best && token->size > t->tokens[*id].size)) {
+      best = place;
+      *id = t->special[i];
+    }
+  }
+  return best;
+}
+
+rapt_status rapt_tokenizer_encode(const rapt_tokenizer *t, const char *text, size_t size, int32_t **ids, int64_t *count) {
+  *ids = NULL;
+  *count = 0;
+  encoder e = {.t = t, .ids = rapt__new(t->ctx, size + 1, sizeof *e.ids)};
+  if (!e.ids) return RAPT_ENOMEM;
+  rapt_status status = RAPT_OK;
+  if (t->kind == RAPT_CHARS) {
+    status = encode_chars(&e, text, size);
+  } else {
+    for (size_t at = 0; at < size && status == RAPT_OK;) {
+      int32_t id = 0;
+      size_t plain = find_special(t, text + at, size - at, &id);
+      status = rapt__split_text(t->splitter, text + at, plain, encode_piece, &e);
+      at += plain;
+      if (at < size && status == RAPT_OK) {
+        e.ids[e.count++] = id;
+        at += t->tokens[id].size;
+      }
+    }
+  }
+  if (status != RAPT_OK) {
+    rapt__free(t->ctx, e.ids);
+    return status;
+  }
+  *ids = e.ids;
+  *count = e.count;
+  return RAPT_OK;
+}

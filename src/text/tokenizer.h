@@ -1,0 +1,77 @@
+/* Tokenizers from inside: the vocabulary as byte strings, merges, and how a text is cut into pieces first. */
+#ifndef RAPT_SRC_TOKENIZER_H
+#define RAPT_SRC_TOKENIZER_H
+
+#include <rapt/text.h>
+#include "base/base.h"
+
+/* Open addressing from byte strings or 64-bit keys to a number; never shrinks. */
+typedef struct rapt__slot {
+  const char *key; /* borrowed; NULL in an empty slot of a string table */
+  uint64_t hash;   /* or the key itself */
+  size_t size;
+  int64_t value; /* −1: empty */
+} rapt__slot;
+typedef struct rapt__table {
+  rapt_context *ctx;
+  rapt__slot *slots; /* owned */
+  size_t capacity, count;
+} rapt__table;
+
+void rapt__table_init(rapt__table *table, rapt_context *ctx);
+void rapt__table_free(rapt__table *table);
+/* The slot of a key, made with value `initial` if it is new; NULL: no memory. key == NULL: `number` is the key. Slots move when
+ * the table grows. */
+rapt__slot *rapt__table_get(rapt__table *table, const char *key, size_t size, uint64_t number, int64_t initial);
+const rapt__slot *rapt__table_find(const rapt__table *table, const char *key, size_t size, uint64_t number);
+
+typedef struct rapt__token {
+  const char *bytes; /* in the arena; NULL: the id is not used */
+  size_t size;
+} rapt__token;
+
+typedef struct rapt__merge {
+  int32_t left, right, made;
+} rapt__merge;
+
+typedef struct rapt__splitter rapt__splitter; /* GPT-2's pattern, compiled */
+
+struct rapt_tokenizer {
+  rapt_context *ctx;
+  rapt__arena arena;
+  rapt_tokenizer_kind kind;
+  rapt__token *tokens; /* [count] owned */
+  size_t count, capacity;
+  rapt__table ids;     /* bytes → id */
+  int32_t byte_id[256];
+  rapt__merge *merges; /* in order of rank; owned */
+  size_t merge_count, merge_capacity;
+  rapt__table ranks;   /* left << 32 | right → rank */
+  rapt__splitter *splitter; /* owned; NULL: the text is one piece */
+  int32_t *special;    /* ids that are found in a text before anything else; owned */
+  size_t special_count, special_capacity;
+};
+
+rapt_status rapt__tokenizer_new(rapt_context *ctx, rapt_tokenizer_kind kind, rapt_tokenizer **out);
+/* Gives an id its bytes (copied). RAPT_EFORMAT when the id has some already. */
+rapt_status rapt__tokenizer_add(rapt_tokenizer *t, int64_t id, const char *bytes, size_t size, const char *file);
+rapt_status rapt__tokenizer_merge(rapt_tokenizer *t, int32_t left, int32_t right, int32_t made);
+/* Checks that all ids are there and, for byte-level kinds, all bytes. */
+rapt_status rapt__tokenizer_finish(rapt_tokenizer *t, const char *file);
+/* tokenizer.json from memory; `name` begins messages. */
+rapt_status rapt__tokenizer_parse(rapt_context *ctx, const char *name, const char *json, size_t size, rapt_tokenizer **out);
+
+/* Calls `each` for the pieces of a text in order: GPT-2's pattern over valid UTF-8; every other byte is a piece of its own. */
+typedef rapt_status (*rapt__piece_fn)(void *user, const char *piece, size_t size);
+rapt_status rapt__splitter_new(rapt_context *ctx, rapt__splitter **out);
+void rapt__splitter_free(rapt__splitter *s);
+rapt_status rapt__split_text(const rapt__splitter *s, const char *text, size_t size, rapt__piece_fn each, void *user);
+
+/* Length of the UTF-8 character at the start of the text (1 to 4), or 0 when it is not valid; *code gets the code point. */
+size_t rapt__utf8(const char *text, size_t size, uint32_t *code);
+size_t rapt__utf8_write(uint32_t code, char out[4]);
+
+/* Merges the ids of one piece by rank, in place; returns how many are left. -1: no memory. */
+int64_t rapt__bpe_merge(const rapt_tokenizer *t, int32_t *ids, int64_t count);
+
+#endif
