@@ -38,6 +38,17 @@ static void K_ISA(k_adam)(int64_t n, const k_optim *o, real *p, const real *g, r
   }
 }
 
+static void K_ISA(k_adamax)(int64_t n, const k_optim *o, real *p, const real *g, real *m, real *u) {
+  vf rate = vf_set(o->lr / o->correction1), eps = vf_set(o->eps);
+  EACH(n) {
+    vf p1 = LOAD(p), grad = decayed(o, p1, LOAD(g));
+    vf m1 = average(o->beta1, LOAD(m), grad), u1 = vf_max(vf_set(o->beta2) * LOAD(u), vf_abs(grad) + eps);
+    STORE(m, m1);
+    STORE(u, u1);
+    STORE(p, vf_fnma(rate, m1 / u1, p1));
+  }
+}
+
 static void K_ISA(k_sgd)(int64_t n, const k_optim *o, real *p, const real *g, real *momentum) {
   vf lr = vf_set(o->lr), mu = vf_set(o->momentum);
   bool moving = momentum && o->momentum != 0;
@@ -77,10 +88,24 @@ static void K_ISA(k_adagrad)(int64_t n, const k_optim *o, real *p, const real *g
   }
 }
 
+static void K_ISA(k_adadelta)(int64_t n, const k_optim *o, real *p, const real *g, real *v, real *u) {
+  vf eps = vf_set(o->eps);
+  EACH(n) {
+    vf p1 = LOAD(p), grad = decayed(o, p1, LOAD(g)), u1 = LOAD(u);
+    vf v1 = average(o->beta2, LOAD(v), grad * grad);
+    vf step = vf_sqrt(u1 + eps) / vf_sqrt(v1 + eps) * grad;
+    STORE(v, v1);
+    STORE(u, average(o->beta2, u1, step * step));
+    STORE(p, vf_fnma(vf_set(o->lr), step, p1));
+  }
+}
+
 static inline void set_optim(k_kernels *t) {
   t->adamw = K_ISA(k_adamw);
   t->adam = K_ISA(k_adam);
+  t->adamax = K_ISA(k_adamax);
   t->sgd = K_ISA(k_sgd);
   t->rmsprop = K_ISA(k_rmsprop);
   t->adagrad = K_ISA(k_adagrad);
+  t->adadelta = K_ISA(k_adadelta);
 }

@@ -29,10 +29,11 @@ UNARY(softplus, vf_softplus(v))
 UNARY(floor, vf_floor(v))
 #define UNARY_LIST(X)                                                                                                  \
   X(neg)                                                                                                               \
-  X(abs) X(square) X(sqrt) X(rsqrt) X(recip) X(exp) X(log) X(tanh) X(erf) X(sigmoid) X(relu) X(gelu) X(gelu_tanh)      \
-      X(silu) X(softplus) X(floor)
+  X(abs)                                                                                                               \
+  X(square) X(sqrt) X(rsqrt) X(recip) X(exp) X(log) X(tanh) X(erf) X(sigmoid) X(relu) X(gelu) X(gelu_tanh) X(silu)     \
+      X(softplus) X(floor)
 
-/* One loop for each way in which an operand can be a scalar; `f` is inlined into all. */
+/* One loop for each way in which an operand can be a scalar; the operation is inlined into all. */
 #define BINARY(name, expression)                                                                                       \
   static inline vf op_##name(vf u, vf v) { return (expression); }                                                      \
   static void K_ISA(k_##name)(int64_t n, const real *a, int64_t sa, const real *b, int64_t sb, real *y) {              \
@@ -74,7 +75,8 @@ BINARY(silu_grad, v *vf_silu_slope(u))
 BINARY(softplus_grad, v *vf_sigmoid(u))
 #define BINARY_LIST(X)                                                                                                 \
   X(add)                                                                                                               \
-  X(sub) X(mul) X(div) X(max) X(min) X(lt) X(le) X(eq) X(tanh_grad_y) X(sigmoid_grad_y) X(relu_grad) X(gelu_grad)      \
+  X(sub)                                                                                                               \
+  X(mul) X(div) X(max) X(min) X(lt) X(le) X(eq) X(tanh_grad_y) X(sigmoid_grad_y) X(relu_grad) X(gelu_grad)             \
       X(gelu_tanh_grad) X(silu_grad) X(softplus_grad)
 
 static void K_ISA(k_axpy)(int64_t n, real a, const real *x, real *y) {
@@ -93,6 +95,18 @@ static void K_ISA(k_clamp)(int64_t n, real lo, real hi, const real *x, real *y) 
   }
 }
 
+static inline vf vf_operand(const real *p, int64_t stride, int64_t i, int64_t left) {
+  return stride ? vf_load_upto(p + i, left) : vf_set(*p);
+}
+
+static void K_ISA(k_where)(int64_t n, const real *cond, int64_t sc, const real *a, int64_t sa, const real *b,
+                           int64_t sb, real *y) {
+  for (int64_t i = 0; i < n; i += VF_WIDTH) {
+    vi yes = vf_operand(cond, sc, i, n - i) != vf_set(0);
+    vf_store_upto(y + i, n - i, vf_select(yes, vf_operand(a, sa, i, n - i), vf_operand(b, sb, i, n - i)));
+  }
+}
+
 static inline void set_vec(k_kernels *t) {
 #define SET_UNARY(name) t->unary[K_UNARY_##name] = K_ISA(k_##name);
   UNARY_LIST(SET_UNARY)
@@ -103,4 +117,5 @@ static inline void set_vec(k_kernels *t) {
   t->axpy = K_ISA(k_axpy);
   t->scale = K_ISA(k_scale);
   t->clamp = K_ISA(k_clamp);
+  t->where = K_ISA(k_where);
 }
