@@ -2,6 +2,7 @@
 #include "recipes/recipes.h"
 
 #include "base/file.h"
+#include "formats/yaml.h"
 #include "models/models.h"
 
 #include <jansson.h>
@@ -209,6 +210,46 @@ rapt_status rapt_recipe_train(rapt_context *ctx, const char *id, const char *con
   }
   if (status == RAPT_OK) status = go(&run, tell, user, result);
   rapt__arena_free(&run.arena);
+  return status;
+}
+
+/* A first pass finds the recipe, whose tables the second one needs. */
+static rapt_status yaml_recipe(void *user, const char *key, const char *value, const char *where) {
+  rapt__run *run = user;
+  if (strcmp(key, "recipe") != 0) return RAPT_OK;
+  run->recipe = find(value);
+  (void)where;
+  return run->recipe ? RAPT_OK : unknown(run->ctx, value);
+}
+
+static rapt_status yaml_setting(void *user, const char *key, const char *value, const char *where) {
+  rapt__run *run = user;
+  if (strcmp(key, "recipe") == 0) return RAPT_OK;
+  return rapt__config_set(run->ctx, &run->arena, run->configs, run->config_count, key, value, where);
+}
+
+static rapt_status train_from(rapt__run *run, const char *path, const char *text, size_t size, const char *const *settings, int count,
+                              rapt_train_fn tell, void *user, rapt_run_result *result) {
+  RAPT_TRY(rapt__yaml_read(run->ctx, path, text, size, yaml_setting, run));
+  for (int i = 0; i < count; i++) RAPT_TRY(set(run, settings[i], "command line"));
+  run->changed = true;
+  return go(run, tell, user, result);
+}
+
+rapt_status rapt_recipe_train_file(rapt_context *ctx, const char *path, const char *const *settings, int count, rapt_train_fn tell,
+                                   void *user, rapt_run_result *result) {
+  char *text;
+  size_t size;
+  RAPT_TRY(rapt__file_read(ctx, path, 1 << 20, &text, &size));
+  rapt__run found = {.ctx = ctx}, run;
+  rapt_status status = rapt__yaml_read(ctx, path, text, size, yaml_recipe, &found);
+  if (status == RAPT_OK && !found.recipe) status = rapt__fail(ctx, RAPT_EFORMAT, "%s: the key `recipe` is missing", path);
+  if (status == RAPT_OK) {
+    status = begin(&run, ctx, found.recipe);
+    if (status == RAPT_OK) status = train_from(&run, path, text, size, settings, count, tell, user, result);
+    rapt__arena_free(&run.arena);
+  }
+  rapt__free(ctx, text);
   return status;
 }
 
