@@ -47,6 +47,7 @@ rapt_status rapt__reserve(rapt_context *ctx, void **items, size_t *capacity, siz
 /* Storage for tensors: 64-byte aligned, cleared. */
 #define RAPT__ALIGN 64
 void *rapt__alloc_aligned(rapt_context *ctx, size_t bytes);
+void *rapt__alloc_aligned_raw(rapt_context *ctx, size_t bytes); /* not cleared */
 void rapt__free_aligned(rapt_context *ctx, void *p);
 
 static inline bool rapt__mul_overflows(size_t a, size_t b, size_t *out) { return __builtin_mul_overflow(a, b, out); }

@@ -68,6 +68,12 @@ void rapt__free(rapt_context *ctx, void *p) {
 
 /* The hook promises no alignment beyond malloc's, so the block's start is kept in the word before the aligned address. */
 void *rapt__alloc_aligned(rapt_context *ctx, size_t bytes) {
+  void *p = rapt__alloc_aligned_raw(ctx, bytes);
+  if (p) memset(p, 0, bytes);
+  return p;
+}
+
+void *rapt__alloc_aligned_raw(rapt_context *ctx, size_t bytes) {
   size_t all;
   if (rapt__add_overflows(bytes, RAPT__ALIGN + sizeof(void *), &all)) {
     rapt__fail_memory(ctx, SIZE_MAX);
@@ -78,7 +84,6 @@ void *rapt__alloc_aligned(rapt_context *ctx, size_t bytes) {
   uintptr_t address = ((uintptr_t)start + sizeof(void *) + RAPT__ALIGN - 1) & ~(uintptr_t)(RAPT__ALIGN - 1);
   char *aligned = start + (address - (uintptr_t)start);
   memcpy(aligned - sizeof(void *), &start, sizeof start);
-  memset(aligned, 0, bytes);
   return aligned;
 }
 
