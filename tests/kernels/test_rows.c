@@ -212,7 +212,7 @@ static void test_rotate(void) {
 
 static void test_dropout(void) {
   static const float ps[] = {0, 0.1f, 0.5f, 0.999f, 1};
-  static const uint64_t firsts[] = {0, 5, 0xFFFFFFF0u, 0xFFFFFFFFFFFFFFF0u};
+  static const uint64_t firsts[] = {0, 5, 0xFFFFFFF3u, 0xFFFFFFFFFFFFFFF5u};
   const k_kernels *ref = rapt__kernels_at(K_LEVEL_ref);
   CHECK_EACH_LEVEL(t) CHECK_EACH_SIZE(n) for (int c = 0; c < 20; c++) {
     float *x = check_buffer(0, n), *want = check_buffer(1, n), *got = check_buffer(2, n);

@@ -1,5 +1,5 @@
-/* What the shared kernel bodies of kernels/simd/ need from AVX2 and FMA: vectors of eight floats. Arithmetic and comparisons
- * are the compiler's vector operators; the rest has a name here and in neon/simd.h. */
+/* What the shared kernel bodies of kernels/simd/ need from AVX2 and FMA: vectors of eight floats. Arithmetic and
+ * comparisons are the compiler's vector operators; the rest has a name here and in neon/simd.h. */
 #ifndef RAPT_SRC_KERNELS_AVX2_SIMD_H
 #define RAPT_SRC_KERNELS_AVX2_SIMD_H
 

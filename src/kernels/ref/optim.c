@@ -1,4 +1,5 @@
-/* Optimizers' updates in plain C, computed in double from the state as it is stored. The formulas are those of torch.optim (dampening 0). */
+/* Optimizers' updates in plain C, computed in double from the state as it is stored. The formulas are
+ * those of torch.optim (dampening 0). */
 #include "kernels/variants.h"
 
 #include <math.h>

@@ -1,4 +1,5 @@
-/* Elementwise kernels in plain C. All is computed in double and rounded once: these define what the variants approximate. */
+/* Elementwise kernels in plain C. All is computed in double and rounded once: these define what the
+ * variants approximate. */
 #include "kernels/variants.h"
 
 #include <math.h>
