@@ -1,7 +1,8 @@
 /* The encoder-decoder transformer, the one of 2017: algorithm 8 of the note. */
 #include "explain/formal/formal.h"
 
-/* Lines 14 to 19: causal attention to x, attention to the encoded context z, feed-forward; each added, then normalised. */
+/* Lines 14 to 19: causal attention to x, attention to the encoded context z, feed-forward; each added, then
+ * normalised. */
 static rapt_status decoder_layer(rapt__arena *arena, rapt__formal_tokens x, rapt__formal_tokens z,
                                  const rapt__formal_decoder_params *params, rapt__formal_decoder_tape *tape) {
   rapt__formal_tokens sum;

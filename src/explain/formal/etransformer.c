@@ -12,8 +12,8 @@ rapt_status rapt__formal_encoder_layer(rapt__arena *arena, rapt__formal_tokens x
   return rapt__formal_norm(arena, sum, &params->norm_2, &tape->norm_2);
 }
 
-/* A sum hands its gradient to both of its parts: the gradient at a norm's input is that of the skipped path already, and
- * the backward pass of the other path adds to it. Hence the copies. */
+/* A sum hands its gradient to both of its parts: the gradient at a norm's input is that of the skipped path already,
+ * and the backward pass of the other path adds to it. Hence the copies. */
 rapt_status rapt__formal_encoder_layer_backward(rapt__arena *arena, const rapt__formal_layer_tape *tape,
                                                 const rapt__formal_layer_params *params, rapt__formal_tokens dy,
                                                 rapt__formal_tokens *dx, rapt__formal_layer_params *grad) {

@@ -1,14 +1,15 @@
-/* The algorithms of Phuong and Hutter 2022, "Formal Algorithms for Transformers" (arXiv:2207.09238), one function each,
- * in double precision and without any cleverness: code to read beside the note, and a yardstick for the fast engine.
+/* The algorithms of Phuong and Hutter 2022, "Formal Algorithms for Transformers" (arXiv:2207.09238), one function
+ * each, in double precision and without any cleverness: code to read beside the note, and a yardstick for the fast
+ * engine.
  *
- * The note writes a sequence as a matrix X of d rows whose COLUMNS are the tokens. Here a sequence is stored row-major as
- * (token, feature), so X[:, t] of the note is the contiguous row at + t * dim. Weight matrices keep the note's shape and
- * are stored row-major as (output, input); W_e and W_p, whose columns are vectors, are stored with one row per token id
- * or position. The note counts ids and positions from 1, this code from 0.
+ * The note writes a sequence as a matrix X of d rows whose COLUMNS are the tokens. Here a sequence is stored
+ * row-major as (token, feature), so X[:, t] of the note is the contiguous row at + t * dim. Weight matrices keep the
+ * note's shape and are stored row-major as (output, input); W_e and W_p, whose columns are vectors, are stored with
+ * one row per token id or position. The note counts ids and positions from 1, this code from 0.
  *
  * The note leaves gradients to automatic differentiation; here every algorithm has a hand-derived backward function
- * beside it. A forward function leaves what its backward function needs on a tape in the arena. Backward functions take
- * the gradient of the output and ADD to the gradients of inputs and parameters. */
+ * beside it. A forward function leaves what its backward function needs on a tape in the arena. Backward functions
+ * take the gradient of the output and ADD to the gradients of inputs and parameters. */
 #ifndef RAPT_SRC_FORMAL_H
 #define RAPT_SRC_FORMAL_H
 
@@ -109,14 +110,14 @@ typedef struct rapt__formal_d {
   double *w_u;                      /* (vocab, d_e) */
 } rapt__formal_d;
 
-/* params.c: how many numbers the lists of parameters of algorithms 8, 9, 10 hold; 0 if the hyperparameters make no sense
- * or the number does not fit. */
+/* params.c: how many numbers the lists of parameters of algorithms 8, 9, 10 hold; 0 if the hyperparameters make no
+ * sense or the number does not fit. */
 size_t rapt__formal_ed_count(const rapt__formal_hyper *hyper);
 size_t rapt__formal_e_count(const rapt__formal_hyper *hyper);
 size_t rapt__formal_d_count(const rapt__formal_hyper *hyper);
 
-/* Parameters in the arena: matrices normal with standard deviation `scale`, biases and betas 0, gammas 1; all zeros, as a
- * gradient needs it, if scale is 0. */
+/* Parameters in the arena: matrices normal with standard deviation `scale`, biases and betas 0, gammas 1; all zeros,
+ * as a gradient needs it, if scale is 0. */
 rapt_status rapt__formal_ed_new(rapt__arena *arena, const rapt__formal_hyper *hyper, double scale, uint64_t seed,
                                 rapt__formal_ed *out);
 rapt_status rapt__formal_e_new(rapt__arena *arena, const rapt__formal_hyper *hyper, double scale, uint64_t seed,
@@ -192,8 +193,8 @@ void rapt__formal_softmax(double *row, size_t n);
 double rapt__formal_activate(rapt__formal_activation activation, double x);
 double rapt__formal_activate_slope(rapt__formal_activation activation, double x);
 
-/* y[t] = w x[t] + b for all tokens; w is (y.dim, x.dim), b (y.dim) or NULL. In the backward function dx.at, dw and db may
- * be NULL. */
+/* y[t] = w x[t] + b for all tokens; w is (y.dim, x.dim), b (y.dim) or NULL. In the backward function dx.at, dw and
+ * db may be NULL. */
 void rapt__formal_linear(const double *w, const double *b, rapt__formal_tokens x, rapt__formal_tokens y);
 void rapt__formal_linear_backward(const double *w, rapt__formal_tokens x, rapt__formal_tokens dy,
                                   rapt__formal_tokens dx, double *dw, double *db);
@@ -275,8 +276,8 @@ typedef struct rapt__formal_text {
   size_t length;
 } rapt__formal_text;
 
-/* loss(theta) of algorithms 11, 12, 13 for one example; adds its gradient to *grad unless grad is NULL. For ETransformer
- * `masked` is x with some ids replaced by mask_token, and those places alone count. */
+/* loss(theta) of algorithms 11, 12, 13 for one example; adds its gradient to *grad unless grad is NULL. For
+ * ETransformer `masked` is x with some ids replaced by mask_token, and those places alone count. */
 rapt_status rapt__formal_ed_loss(rapt_context *ctx, rapt__formal_text z, rapt__formal_text x,
                                  const rapt__formal_ed *theta, rapt__formal_ed *grad, double *loss);
 rapt_status rapt__formal_e_loss(rapt_context *ctx, const int32_t *masked, rapt__formal_text x, int32_t mask_token,

@@ -1,4 +1,5 @@
-/* The parameter lists of algorithms 8, 9 and 10. One walk over each list serves to count, to place and to initialise. */
+/* The parameter lists of algorithms 8, 9 and 10. One walk over each list serves to count, to place and to
+ * initialise. */
 #include "explain/formal/formal.h"
 
 #include "base/rng.h"

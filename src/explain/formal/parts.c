@@ -88,8 +88,8 @@ static void mean_and_deviation(const double *e, size_t d, double *mean, double *
   *deviation = sqrt(v / (double)d);
 }
 
-/* Algorithm 6, layer_norm. The note adds no epsilon to the variance; where all components are equal, and it would divide
- * zero by zero, the normalised vector is taken as zero. */
+/* Algorithm 6, layer_norm. The note adds no epsilon to the variance; where all components are equal, and it would
+ * divide zero by zero, the normalised vector is taken as zero. */
 void rapt__formal_layer_norm(const double *e, const rapt__formal_norm_params *params, double *out) {
   double m, s;
   mean_and_deviation(e, params->dim, &m, &s);
@@ -99,8 +99,8 @@ void rapt__formal_layer_norm(const double *e, const rapt__formal_norm_params *pa
   }
 }
 
-/* With n = (e - m) / s and g = dy * gamma:  de += (g - mean(g) - n mean(g n)) / s. The two means are what of g would only
- * shift or stretch e, to which the output is blind. */
+/* With n = (e - m) / s and g = dy * gamma:  de += (g - mean(g) - n mean(g n)) / s. The two means are what of g would
+ * only shift or stretch e, to which the output is blind. */
 void rapt__formal_layer_norm_backward(const double *e, const rapt__formal_norm_params *params, const double *dy,
                                       double *de, rapt__formal_norm_params *grad) {
   double m, s, mean_g = 0, mean_gn = 0, d = (double)params->dim;
