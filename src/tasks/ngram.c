@@ -1,5 +1,6 @@
-/* Kneser–Ney models as a trie of sorted arrays: level k holds the distinct k-grams in lexicographic order, and the children
- * of a node are a range of the next level. It is built by sorting the positions of the text by what follows them. */
+/* Kneser–Ney models as a trie of sorted arrays: level k holds the distinct k-grams in lexicographic order, and the
+ * children of a node are a range of the next level. It is built by sorting the positions of the text by what follows
+ * them. */
 #include "tasks/ngram.h"
 
 #include <math.h>
@@ -154,8 +155,8 @@ static size_t find_ngram(const rapt__ngram *lm, const int32_t *words, size_t n) 
   return at;
 }
 
-/* Below the highest order an n-gram counts once for every distinct word to its left, which is once for every (n + 1)-gram
- * that ends with it. Each sorted position that begins a new (n + 1)-gram gives one. */
+/* Below the highest order an n-gram counts once for every distinct word to its left, which is once for every (n +
+ * 1)-gram that ends with it. Each sorted position that begins a new (n + 1)-gram gives one. */
 static void count_continuations(rapt__ngram *lm, const corpus *text) {
   for (int k = 0; k + 1 < lm->order; k++) {
     level *l = &lm->levels[k];

@@ -96,4 +96,5 @@ if __name__ == "__main__":
         for order in range(1, 6):
             lm = KneserNey(train, order, modified)
             print(f"modified={int(modified)} order={order} D={[round(x, 12) for x in lm.d[order]]}", end=" ")
-            print(f"perplexity={lm.perplexity(test):.12f} p={lm.prob([START, 3, 5, 2][-order + 1:] if order > 1 else [], 4):.15f}")
+            context = [START, 3, 5, 2][max(0, 5 - order) :] if order > 1 else []
+            print(f"perplexity={lm.perplexity(test):.12f} p={lm.prob(context, 4):.15f}")

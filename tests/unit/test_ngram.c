@@ -109,6 +109,31 @@ static void test_sums_to_one(void **state) {
   free(ids);
 }
 
+/* A model of one stream has n-grams that reach over an end; asked for sentences, it must not use them. */
+static void test_boundaries(void **state) {
+  (void)state;
+  enum { COUNT = 3000 };
+  int32_t ids[COUNT], end = END;
+  double sentences[COUNT], stream[COUNT];
+  sample(17, COUNT, ids);
+  rapt__ngram *lm;
+  assert_int_equal(rapt__ngram_train(ctx, ids, COUNT, VOCAB, 4, true, &lm), RAPT_OK);
+  assert_int_equal(rapt__ngram_probs(lm, ids, COUNT, END, sentences), RAPT_OK);
+  assert_int_equal(rapt__ngram_probs(lm, ids, COUNT, RAPT__NGRAM_STREAM, stream), RAPT_OK);
+  size_t since = 0, differ = 0; /* ids since the last end */
+  for (size_t i = 0; i < COUNT; i++) {
+    if (since == 0)
+      assert_true(sentences[i] == rapt__ngram_prob(lm, &end, 1, ids[i]));
+    else if (i > since)
+      assert_true(sentences[i] == rapt__ngram_prob(lm, ids + i - since - 1, since + 1, ids[i]));
+    assert_true(stream[i] == rapt__ngram_prob(lm, ids, i, ids[i]));
+    differ += sentences[i] != stream[i];
+    since = ids[i] == END ? 0 : since + 1;
+  }
+  assert_true(differ > 20);
+  rapt__ngram_free(lm);
+}
+
 /* Printed by tests/golden/kn_reference.py. */
 static const struct {
   bool modified;
@@ -343,9 +368,9 @@ static void test_penn_treebank(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_by_hand),       cmocka_unit_test(test_sums_to_one), cmocka_unit_test(test_reference),
-      cmocka_unit_test(test_mixture),       cmocka_unit_test(test_refusals),    cmocka_unit_test(test_out_of_memory),
-      cmocka_unit_test(test_penn_treebank),
+      cmocka_unit_test(test_by_hand),    cmocka_unit_test(test_sums_to_one),   cmocka_unit_test(test_reference),
+      cmocka_unit_test(test_mixture),    cmocka_unit_test(test_refusals),      cmocka_unit_test(test_out_of_memory),
+      cmocka_unit_test(test_boundaries), cmocka_unit_test(test_penn_treebank),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }
