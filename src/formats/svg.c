@@ -105,7 +105,7 @@ static void number_label(char label[LABEL_SIZE], double value, int digits) {
 /* ---- Axes -------------------------------------------------------------------------------------------------------- */
 
 static bool usable(const axis *a, double value) {
-  return isfinite(value) && fabs(value) <= LARGEST && (!a->log || value > 0);
+  return isfinite(value) && fabs(value) <= LARGEST && (!a->log || value >= 1 / LARGEST);
 }
 
 static double axis_units(const axis *a, double value) { return a->log ? log10(value) : value; }
@@ -161,7 +161,7 @@ static void finish_axis(axis *a, bool any, int wanted, bool widen) {
     a->high = 1;
   }
   double size = fmax(fabs(a->low), fabs(a->high));
-  if (a->high - a->low <= size * 1e-10 || a->high - a->low < 1e-290) {
+  if (a->high - a->low <= size * 1e-10 || a->high - a->low < (a->log ? 1e-6 : 1e-290)) {
     double pad = a->log ? 0.5 : size > 1e-280 ? size * 0.1 : 1;
     a->low -= pad;
     a->high += pad;

@@ -105,10 +105,11 @@ static rapt_status add_report(rapt__text *out, const rapt__report *report) {
     RAPT_TRY(add(out, report->plot_svg));
     RAPT_TRY(add(out, "</div>\n"));
   }
-  RAPT_TRY(add_escaped(out, "<h2>Sample</h2>\n<pre>", report->sample, "</pre>\n"));
+  /* HTML drops a line feed right behind <pre>; ours is dropped instead of the text's own. */
+  RAPT_TRY(add_escaped(out, "<h2>Sample</h2>\n<pre>\n", report->sample, "</pre>\n"));
   RAPT_TRY(add_settings(out, report));
-  RAPT_TRY(add_escaped(out, "<h2>Command</h2>\n<pre>", report->command, "</pre>\n"));
-  RAPT_TRY(add_escaped(out, "<h2>Environment</h2>\n<pre>", report->environment, "</pre>\n"));
+  RAPT_TRY(add_escaped(out, "<h2>Command</h2>\n<pre>\n", report->command, "</pre>\n"));
+  RAPT_TRY(add_escaped(out, "<h2>Environment</h2>\n<pre>\n", report->environment, "</pre>\n"));
   return add(out, "</main>\n</body>\n</html>\n");
 }
 
