@@ -15,17 +15,18 @@ typedef struct loop {
   rapt_plan *plan, *eval_plan;
   rapt_tensor *loss, *norm, *lr, *count, *eval_loss;
   FILE *metrics;
-  rapt__text sample;
   double begin, told, smooth, rate; /* clock at the start, of the last progress; running loss; seconds of one update */
   int64_t first;                    /* step at which this session began */
 } loop;
 
 void rapt__trainer_init(rapt__trainer *t, rapt_context *ctx) {
   *t = (rapt__trainer){.ctx = ctx, .best = INFINITY, .eval_loss = NAN, .train_loss = NAN};
+  rapt__text_init(&t->sample, ctx);
 }
 
 void rapt__trainer_free(rapt__trainer *t) {
   rapt__free(t->ctx, t->points);
+  rapt__text_free(&t->sample);
   t->points = NULL;
   t->point_count = t->point_capacity = 0;
 }
@@ -123,9 +124,9 @@ static rapt_status evaluate(loop *l) {
 static rapt_status take_sample(loop *l) {
   rapt__trainer *t = l->t;
   if (!t->task->sample || t->settings.sample_tokens < 1) return RAPT_OK;
-  l->sample.size = 0;
-  RAPT_TRY(t->task->sample(t->task, t->seed + (uint64_t)t->step, &l->sample));
-  if (l->sample.size) tell(l, RAPT_EVENT_SAMPLE, "sample", 0, l->sample.data);
+  t->sample.size = 0;
+  RAPT_TRY(t->task->sample(t->task, t->seed + (uint64_t)t->step, &t->sample));
+  if (t->sample.size) tell(l, RAPT_EVENT_SAMPLE, "sample", 0, t->sample.data);
   return RAPT_OK;
 }
 
@@ -228,7 +229,6 @@ static rapt_status open_metrics(loop *l, bool resume) {
 
 rapt_status rapt__trainer_run(rapt__trainer *t, bool resume) {
   loop l = {.t = t, .smooth = NAN};
-  rapt__text_init(&l.sample, t->ctx);
   rapt_status status = build_update(&l);
   if (status == RAPT_OK) status = build_eval(&l);
   if (status == RAPT_OK && resume) status = rapt__checkpoint_load(t);
@@ -244,6 +244,5 @@ rapt_status rapt__trainer_run(rapt__trainer *t, bool resume) {
   rapt_plan_free(l.eval_plan);
   rapt_graph_free(l.graph);
   rapt_graph_free(l.eval_graph);
-  rapt__text_free(&l.sample);
   return status;
 }

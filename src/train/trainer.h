@@ -35,6 +35,7 @@ typedef struct rapt__trainer {
   rapt__point *points;          /* owned; rapt__trainer_free */
   size_t point_count, point_capacity;
   bool interrupted;
+  rapt__text sample;            /* the newest; owned */
 } rapt__trainer;
 
 void rapt__trainer_init(rapt__trainer *t, rapt_context *ctx);
