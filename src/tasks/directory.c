@@ -82,7 +82,7 @@ static json_t *value_json(const rapt__key *key, const void *field) {
 }
 
 static rapt_status write_config(const rapt_model *model, const char *path) {
-  json_t *root = json_pack("{s:[s],s:s,s:s,s:s}", "architectures", model->arch->hf_class, "model_type", model->arch->hf_type, "torch_dtype",
+  json_t *root = json_pack("{s:[s],s:n,s:n,s:s,s:s,s:s}", "architectures", model->arch->hf_class, "bos_token_id", "eos_token_id", "model_type", model->arch->hf_type, "torch_dtype",
                            "float32", "rapt_version", rapt_version());
   for (const rapt__key *key = model->arch->keys; key->name && root; key++) {
     const void *field = (const char *)model->config + key->offset;

@@ -1,0 +1,29 @@
+/* Any bytes as a file of settings, set on a real table. */
+#include "formats/yaml.h"
+#include "train/settings.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+typedef struct target {
+  rapt_context *ctx;
+  rapt__arena arena;
+  rapt__train_settings settings;
+} target;
+
+static rapt_status set(void *user, const char *key, const char *value, const char *where) {
+  target *t = user;
+  rapt__config config = {rapt__train_keys, &t->settings};
+  rapt__config_set(t->ctx, &t->arena, &config, 1, key, value, where);
+  rapt_context_clear(t->ctx);
+  return RAPT_OK;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
+  target t = {0};
+  if (rapt_context_new(&t.ctx, &(rapt_options){.threads = 1}) != RAPT_OK) return 0;
+  rapt__arena_init(&t.arena, t.ctx);
+  rapt__yaml_read(t.ctx, "fuzz", (const char *)bytes, size, set, &t);
+  rapt__arena_free(&t.arena);
+  rapt_context_free(t.ctx);
+  return 0;
+}
