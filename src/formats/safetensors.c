@@ -23,18 +23,23 @@ static int by_data(const void *a, const void *b) {
   return x->data != y->data ? (x->data > y->data) - (x->data < y->data) : (x->size > y->size) - (x->size < y->size);
 }
 
-static rapt_status parse_entry(rapt__safetensors *st, const char *file, const char *name, json_t *value, const uint8_t *data,
-                               size_t data_size) {
+static rapt_status parse_entry(rapt__safetensors *st, const char *file, const char *name, json_t *value,
+                               const uint8_t *data, size_t data_size) {
   rapt_context *ctx = st->ctx;
   rapt__st_entry *e = &st->entries[st->count];
   const char *type = json_string_value(json_object_get(value, "dtype"));
   json_t *shape = json_object_get(value, "shape"), *offsets = json_object_get(value, "data_offsets");
   int kind = 0;
   while (kind < TYPES && !(type && strcmp(types[kind].name, type) == 0)) kind++;
-  if (kind == TYPES) return rapt__fail(ctx, RAPT_EFORMAT, "%s: tensor \"%s\": dtype \"%s\" is not known", file, name, type ? type : "?");
+  if (kind == TYPES)
+    return rapt__fail(ctx, RAPT_EFORMAT, "%s: tensor \"%s\": dtype \"%s\" is not known", file, name, type ? type : "?");
   if (!json_is_array(shape) || json_array_size(shape) > 8 || !json_is_array(offsets) || json_array_size(offsets) != 2)
-    return rapt__fail(ctx, RAPT_EFORMAT, "%s: tensor \"%s\": needs a shape of at most 8 numbers and two data_offsets", file, name);
-  *e = (rapt__st_entry){.name = rapt__arena_strdup(&st->arena, name), .type = (rapt__st_type)kind, .ndim = (int)json_array_size(shape), .size = 1};
+    return rapt__fail(ctx, RAPT_EFORMAT, "%s: tensor \"%s\": needs a shape of at most 8 numbers and two data_offsets",
+                      file, name);
+  *e = (rapt__st_entry){.name = rapt__arena_strdup(&st->arena, name),
+                        .type = (rapt__st_type)kind,
+                        .ndim = (int)json_array_size(shape),
+                        .size = 1};
   if (!e->name) return RAPT_ENOMEM;
   for (int i = 0; i < e->ndim; i++) {
     json_t *d = json_array_get(shape, (size_t)i);
@@ -42,14 +47,17 @@ static rapt_status parse_entry(rapt__safetensors *st, const char *file, const ch
     if (!json_is_integer(d) || e->dim[i] < 0 || __builtin_mul_overflow(e->size, e->dim[i], &e->size))
       return rapt__fail(ctx, RAPT_EFORMAT, "%s: tensor \"%s\": dimension %d is not a size", file, name, i);
   }
-  json_int_t begin = json_integer_value(json_array_get(offsets, 0)), end = json_integer_value(json_array_get(offsets, 1));
+  json_int_t begin = json_integer_value(json_array_get(offsets, 0)),
+             end = json_integer_value(json_array_get(offsets, 1));
   size_t bytes;
-  if (!json_is_integer(json_array_get(offsets, 0)) || !json_is_integer(json_array_get(offsets, 1)) || begin < 0 || end < begin ||
-      (uint64_t)end > data_size)
-    return rapt__fail(ctx, RAPT_EFORMAT, "%s: tensor \"%s\": data_offsets [%lld, %lld) lie outside the %zu bytes of data", file, name,
+  if (!json_is_integer(json_array_get(offsets, 0)) || !json_is_integer(json_array_get(offsets, 1)) || begin < 0 ||
+      end < begin || (uint64_t)end > data_size)
+    return rapt__fail(ctx, RAPT_EFORMAT,
+                      "%s: tensor \"%s\": data_offsets [%lld, %lld) lie outside the %zu bytes of data", file, name,
                       (long long)begin, (long long)end, data_size);
   if (rapt__mul_overflows((size_t)e->size, types[kind].bytes, &bytes) || bytes != (size_t)(end - begin))
-    return rapt__fail(ctx, RAPT_EFORMAT, "%s: tensor \"%s\": shape and dtype do not give the %lld bytes of its data_offsets", file, name,
+    return rapt__fail(ctx, RAPT_EFORMAT,
+                      "%s: tensor \"%s\": shape and dtype do not give the %lld bytes of its data_offsets", file, name,
                       (long long)(end - begin));
   e->data = data + begin;
   st->count++;
@@ -61,11 +69,13 @@ static rapt_status parse_header(rapt__safetensors *st, const char *name, const u
   if (size < 8) return rapt__fail(ctx, RAPT_EFORMAT, "%s: %zu bytes are too few for a safetensors file", name, size);
   uint64_t length = read_u64(bytes);
   if (length > header_limit || length > size - 8)
-    return rapt__fail(ctx, RAPT_EFORMAT, "%s: byte 0 claims a header of %llu bytes, but the file has %zu", name, (unsigned long long)length, size);
+    return rapt__fail(ctx, RAPT_EFORMAT, "%s: byte 0 claims a header of %llu bytes, but the file has %zu", name,
+                      (unsigned long long)length, size);
   json_error_t error;
   st->header = json_loadb((const char *)bytes + 8, (size_t)length, JSON_REJECT_DUPLICATES, &error);
   if (!json_is_object(st->header))
-    return rapt__fail(ctx, RAPT_EFORMAT, "%s: byte %d of the header: %s", name, st->header ? 0 : error.position, st->header ? "an object is expected" : error.text);
+    return rapt__fail(ctx, RAPT_EFORMAT, "%s: byte %d of the header: %s", name, st->header ? 0 : error.position,
+                      st->header ? "an object is expected" : error.text);
   st->entries = rapt__arena_new(&st->arena, json_object_size(st->header) + 1, sizeof *st->entries);
   if (!st->entries) return RAPT_ENOMEM;
   const char *key;
@@ -78,16 +88,20 @@ static rapt_status parse_header(rapt__safetensors *st, const char *name, const u
   const uint8_t *at = bytes + 8 + length;
   for (size_t i = 0; i < st->count; i++) {
     if (st->entries[i].data != at)
-      return rapt__fail(ctx, RAPT_EFORMAT, "%s: tensor \"%s\" begins at byte %zu of the data; %zu is expected (a hole or an overlap)", name,
-                        st->entries[i].name, (size_t)(st->entries[i].data - bytes) - 8 - (size_t)length, (size_t)(at - bytes) - 8 - (size_t)length);
+      return rapt__fail(ctx, RAPT_EFORMAT,
+                        "%s: tensor \"%s\" begins at byte %zu of the data; %zu is expected (a hole or an overlap)",
+                        name, st->entries[i].name, (size_t)(st->entries[i].data - bytes) - 8 - (size_t)length,
+                        (size_t)(at - bytes) - 8 - (size_t)length);
     at += (size_t)st->entries[i].size * types[st->entries[i].type].bytes;
   }
   if (at != bytes + size)
-    return rapt__fail(ctx, RAPT_EFORMAT, "%s: %zu bytes behind the last tensor belong to none", name, (size_t)(bytes + size - at));
+    return rapt__fail(ctx, RAPT_EFORMAT, "%s: %zu bytes behind the last tensor belong to none", name,
+                      (size_t)(bytes + size - at));
   return RAPT_OK;
 }
 
-rapt_status rapt__safetensors_parse(rapt_context *ctx, const char *name, const uint8_t *bytes, size_t size, rapt__safetensors *out) {
+rapt_status rapt__safetensors_parse(rapt_context *ctx, const char *name, const uint8_t *bytes, size_t size,
+                                    rapt__safetensors *out) {
   *out = (rapt__safetensors){.ctx = ctx};
   rapt__arena_init(&out->arena, ctx);
   rapt_status status = parse_header(out, name, bytes, size);
@@ -100,8 +114,10 @@ rapt_status rapt__safetensors_open(rapt_context *ctx, const char *path, rapt__sa
   *out = (rapt__safetensors){.ctx = ctx};
   RAPT_TRY(rapt__map_open(ctx, path, &map));
   rapt_status status = rapt__safetensors_parse(ctx, path, map.data, map.size, out);
-  if (status != RAPT_OK) rapt__map_close(&map);
-  else out->map = map;
+  if (status != RAPT_OK)
+    rapt__map_close(&map);
+  else
+    out->map = map;
   return status;
 }
 
@@ -149,7 +165,9 @@ rapt_status rapt__safetensors_read(const rapt__safetensors *st, const rapt__st_e
     case RAPT__ST_F64: memcpy(&wide, p, 8), out[i] = (float)wide; break;
     case RAPT__ST_F16: memcpy(&half, p, 2), out[i] = from_half(half); break;
     case RAPT__ST_BF16: memcpy(&half, p, 2), out[i] = from_bits((uint32_t)half << 16); break;
-    default: return rapt__fail(st->ctx, RAPT_EUNSUPPORTED, "tensor \"%s\" holds integers (%s), not reals", e->name, types[e->type].name);
+    default:
+      return rapt__fail(st->ctx, RAPT_EUNSUPPORTED, "tensor \"%s\" holds integers (%s), not reals", e->name,
+                        types[e->type].name);
     }
   }
   return RAPT_OK;
@@ -159,15 +177,17 @@ static json_t *header_of(const rapt__st_entry *entries, size_t count, const char
   json_t *header = json_object(), *pairs = json_object();
   uint64_t at = 0;
   bool ok = header && pairs;
-  for (size_t i = 0; ok && meta && meta[i]; i += 2) ok = json_object_set_new(pairs, meta[i], json_string(meta[i + 1])) == 0;
+  for (size_t i = 0; ok && meta && meta[i]; i += 2)
+    ok = json_object_set_new(pairs, meta[i], json_string(meta[i + 1])) == 0;
   ok = json_object_set_new(header, "__metadata__", pairs) == 0 && ok;
   for (size_t i = 0; ok && i < count; i++) {
     const rapt__st_entry *e = &entries[i];
     uint64_t end = at + (uint64_t)e->size * types[e->type].bytes;
     json_t *shape = json_array();
     for (int d = 0; ok && d < e->ndim; d++) ok = json_array_append_new(shape, json_integer(e->dim[d])) == 0;
-    ok = ok && json_object_set_new(header, e->name, json_pack("{s:s,s:o,s:[I,I]}", "dtype", types[e->type].name, "shape", shape,
-                                                              "data_offsets", (json_int_t)at, (json_int_t)end)) == 0;
+    ok = ok && json_object_set_new(header, e->name,
+                                   json_pack("{s:s,s:o,s:[I,I]}", "dtype", types[e->type].name, "shape", shape,
+                                             "data_offsets", (json_int_t)at, (json_int_t)end)) == 0;
     at = end;
   }
   if (ok) return header;
@@ -190,7 +210,8 @@ rapt_status rapt__safetensors_write(rapt_context *ctx, const char *path, const r
     rapt__out_write(&out, prefix, 8);
     rapt__out_write(&out, text, length);
     rapt__out_write(&out, "        ", padded - length);
-    for (size_t i = 0; i < count; i++) rapt__out_write(&out, entries[i].data, (size_t)entries[i].size * types[entries[i].type].bytes);
+    for (size_t i = 0; i < count; i++)
+      rapt__out_write(&out, entries[i].data, (size_t)entries[i].size * types[entries[i].type].bytes);
     status = rapt__out_commit(&out);
   }
   free(text);

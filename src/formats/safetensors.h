@@ -7,7 +7,14 @@
 
 #include <jansson.h>
 
-typedef enum rapt__st_type { RAPT__ST_F64, RAPT__ST_F32, RAPT__ST_F16, RAPT__ST_BF16, RAPT__ST_I64, RAPT__ST_I32 } rapt__st_type;
+typedef enum rapt__st_type {
+  RAPT__ST_F64,
+  RAPT__ST_F32,
+  RAPT__ST_F16,
+  RAPT__ST_BF16,
+  RAPT__ST_I64,
+  RAPT__ST_I32
+} rapt__st_type;
 
 typedef struct rapt__st_entry {
   const char *name;
@@ -29,7 +36,8 @@ typedef struct rapt__safetensors {
 
 rapt_status rapt__safetensors_open(rapt_context *ctx, const char *path, rapt__safetensors *out);
 /* The same over memory that outlives `out`; `name` is used in messages. */
-rapt_status rapt__safetensors_parse(rapt_context *ctx, const char *name, const uint8_t *bytes, size_t size, rapt__safetensors *out);
+rapt_status rapt__safetensors_parse(rapt_context *ctx, const char *name, const uint8_t *bytes, size_t size,
+                                    rapt__safetensors *out);
 void rapt__safetensors_close(rapt__safetensors *st);
 const rapt__st_entry *rapt__safetensors_find(const rapt__safetensors *st, const char *name);
 const char *rapt__safetensors_meta(const rapt__safetensors *st, const char *key); /* NULL */

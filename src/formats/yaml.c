@@ -12,10 +12,10 @@ typedef struct reader {
   const char *name;
   rapt__yaml_fn each;
   void *user;
-  char prefix[KEY];         /* "a.b." of the maps around */
-  size_t ends[DEPTH];       /* length of the prefix outside each map */
+  char prefix[KEY];   /* "a.b." of the maps around */
+  size_t ends[DEPTH]; /* length of the prefix outside each map */
   int depth, documents;
-  char key[KEY];            /* waiting for its value; "" when a key comes next */
+  char key[KEY]; /* waiting for its value; "" when a key comes next */
 } reader;
 
 static rapt_status refuse(reader *r, const yaml_event_t *e, const char *what) {
@@ -25,7 +25,8 @@ static rapt_status refuse(reader *r, const yaml_event_t *e, const char *what) {
 static rapt_status scalar(reader *r, const yaml_event_t *e) {
   const char *text = (const char *)e->data.scalar.value;
   size_t length = e->data.scalar.length;
-  if (e->data.scalar.anchor || (e->data.scalar.tag && !e->data.scalar.plain_implicit && !e->data.scalar.quoted_implicit))
+  if (e->data.scalar.anchor ||
+      (e->data.scalar.tag && !e->data.scalar.plain_implicit && !e->data.scalar.quoted_implicit))
     return refuse(r, e, "anchors and tags are not supported");
   if (r->depth == 0) return refuse(r, e, "a map of settings (key: value) is expected");
   if (strlen(text) != length) return refuse(r, e, "a zero byte in a text");
@@ -59,9 +60,7 @@ static rapt_status handle(reader *r, const yaml_event_t *e) {
   switch (e->type) {
   case YAML_SCALAR_EVENT: return scalar(r, e);
   case YAML_MAPPING_START_EVENT: return begin_map(r, e);
-  case YAML_MAPPING_END_EVENT:
-    r->prefix[r->ends[--r->depth]] = 0;
-    return RAPT_OK;
+  case YAML_MAPPING_END_EVENT: r->prefix[r->ends[--r->depth]] = 0; return RAPT_OK;
   case YAML_SEQUENCE_START_EVENT: return refuse(r, e, "lists are not supported");
   case YAML_ALIAS_EVENT: return refuse(r, e, "aliases are not supported");
   case YAML_DOCUMENT_START_EVENT: return ++r->documents > 1 ? refuse(r, e, "only one document is expected") : RAPT_OK;
@@ -69,7 +68,8 @@ static rapt_status handle(reader *r, const yaml_event_t *e) {
   }
 }
 
-rapt_status rapt__yaml_read(rapt_context *ctx, const char *name, const char *text, size_t size, rapt__yaml_fn each, void *user) {
+rapt_status rapt__yaml_read(rapt_context *ctx, const char *name, const char *text, size_t size, rapt__yaml_fn each,
+                            void *user) {
   reader r = {.ctx = ctx, .name = name, .each = each, .user = user};
   yaml_parser_t parser;
   if (!yaml_parser_initialize(&parser)) return rapt__fail_memory(ctx, 0);
@@ -78,7 +78,8 @@ rapt_status rapt__yaml_read(rapt_context *ctx, const char *name, const char *tex
   for (bool end = false; !end && status == RAPT_OK;) {
     yaml_event_t event;
     if (!yaml_parser_parse(&parser, &event)) {
-      status = rapt__fail(ctx, RAPT_EFORMAT, "%s:%zu: %s", name, parser.problem_mark.line + 1, parser.problem ? parser.problem : "not YAML");
+      status = rapt__fail(ctx, RAPT_EFORMAT, "%s:%zu: %s", name, parser.problem_mark.line + 1,
+                          parser.problem ? parser.problem : "not YAML");
       break;
     }
     status = handle(&r, &event);

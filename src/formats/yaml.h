@@ -7,6 +7,7 @@
 /* Called for every scalar; `where` is "FILE:LINE". */
 typedef rapt_status (*rapt__yaml_fn)(void *user, const char *key, const char *value, const char *where);
 /* Lists, anchors, aliases, tags, several documents and maps deeper than 8 are refused with file and line. */
-rapt_status rapt__yaml_read(rapt_context *ctx, const char *name, const char *text, size_t size, rapt__yaml_fn each, void *user);
+rapt_status rapt__yaml_read(rapt_context *ctx, const char *name, const char *text, size_t size, rapt__yaml_fn each,
+                            void *user);
 
 #endif

@@ -43,9 +43,11 @@ static void check_all(const rapt_tokenizer *t, rapt_context *ctx, const char *ro
     for (int64_t i = 0; i < count; i++)
       for (int b = 0; b < 4; b++) h = (h ^ ((uint32_t)ids[i] >> (8 * b) & 255)) * 1099511628211ULL;
     snprintf(hash, sizeof hash, "%016llx", (unsigned long long)h);
-    if (count != json_integer_value(json_object_get(item, "ids")) || strcmp(hash, json_string_value(json_object_get(item, "fnv"))) != 0)
+    if (count != json_integer_value(json_object_get(item, "ids")) ||
+        strcmp(hash, json_string_value(json_object_get(item, "fnv"))) != 0)
       fail_msg("%s: %lld ids, hash %s; expected %lld, %s", file, (long long)count, hash,
-               (long long)json_integer_value(json_object_get(item, "ids")), json_string_value(json_object_get(item, "fnv")));
+               (long long)json_integer_value(json_object_get(item, "ids")),
+               json_string_value(json_object_get(item, "fnv")));
     size_t at = 0, length; /* the bytes of the tokens are the text again */
     for (int64_t i = 0; i < count; at += length, i++) {
       const char *bytes = rapt_tokenizer_token(t, ids[i], &length);

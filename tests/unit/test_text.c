@@ -107,12 +107,18 @@ static void unknown_characters_are_named(void **state) {
 static void hostile_files(void **state) {
   (void)state;
   static const char *const files[] = {
-      "", "{", "[]", "{\"model\": 3}", "{\"model\":{\"type\":\"Unigram\"}}",
+      "",
+      "{",
+      "[]",
+      "{\"model\": 3}",
+      "{\"model\":{\"type\":\"Unigram\"}}",
       "{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]}}",
-      "{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":0},\"merges\":[]}}",
+      "{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":0},\"merges\":["
+      "]}}",
       "{\"pre_tokenizer\":{\"type\":\"Split\"},\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"a\":4000000000}}}",
       "{\"pre_tokenizer\":{\"type\":\"Split\"},\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"a\":1}}}",
-      "{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"x y\"]}}"};
+      "{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"x "
+      "y\"]}}"};
   counted_memory memory;
   rapt_context *ctx = counted_context(&memory, 1);
   for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
@@ -126,7 +132,8 @@ static void hostile_files(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(round_trips), cmocka_unit_test(merges_by_count), cmocka_unit_test(long_words_take_no_forever),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(round_trips), cmocka_unit_test(merges_by_count),
+                                     cmocka_unit_test(long_words_take_no_forever),
                                      cmocka_unit_test(unknown_characters_are_named), cmocka_unit_test(hostile_files)};
   return cmocka_run_group_tests_name("text", tests, NULL, NULL);
 }
