@@ -1,0 +1,53 @@
+/* Formal Algorithms for Transformers: no data and no training to speak of, but checks that the plain code, the engine
+ * and the note say the same, and a sentence to follow by hand. */
+#include "recipes/formal_checks.h"
+
+#include <stdatomic.h>
+
+static rapt_status parts(rapt__formal_verdict *v, rapt__arena *arena, const char *path) {
+  rapt__run *run = v->run;
+  for (int part = 0; part < 5; part++) {
+    if (atomic_load(&run->ctx->interrupted)) {
+      run->result->interrupted = true;
+      return RAPT_OK;
+    }
+    switch (part) {
+    case 0: RAPT_TRY(rapt__formal_check_fast(v, arena)); break;
+    case 1: RAPT_TRY(rapt__formal_check_gradients(v, arena)); break;
+    case 2: RAPT_TRY(rapt__formal_check_counts(v)); break;
+    case 3: RAPT_TRY(rapt__formal_check_training(v, arena)); break;
+    default: RAPT_TRY(rapt__formal_walk(run, arena, path));
+    }
+  }
+  run->result->figure = v->worst_fast;
+  run->result->passed = v->failed == 0;
+  rapt__run_say(run, RAPT_EVENT_RESULT, "five words walked through attention, every matrix printed: %s", path);
+  rapt__run_say(run, RAPT_EVENT_RESULT, "pass mark: all %d checks hold: %s", v->held + v->failed,
+                run->result->passed ? "reached" : "missed");
+  return RAPT_OK;
+}
+
+static rapt_status formal_algorithms(rapt__run *run) {
+  rapt__formal_verdict verdict = {.run = run};
+  const char *path = rapt__run_path(run, "walk.txt");
+  return path ? parts(&verdict, &run->arena, path) : RAPT_ENOMEM;
+}
+
+const rapt__recipe rapt__recipe_formal_algorithms = {
+    .info = {.id = "formal-algorithms",
+             .title = "Formal algorithms for Transformers, checked",
+             .paper = "Phuong & Hutter 2022, Formal Algorithms for Transformers",
+             .task = "checks",
+             .data = "none",
+             .paper_figure = "none (pseudocode)",
+             .pass_mark = "engine <= 1e-5 from the plain code, gradients <= 1e-6, counts equal",
+             .claim = "a page maps each line of the note's pseudocode to a line of C",
+             .minutes = 1,
+             .about =
+                 "The note writes GPT, BERT and the encoder-decoder Transformer as fifteen pieces of pseudocode; "
+                 "src/explain/formal/ holds\n"
+                 "each as one plain function. This recipe checks that code against differences and formulas, and the "
+                 "fast engine\n"
+                 "against it, and writes walk.txt: a sentence of five words on its way through attention with every "
+                 "matrix printed."},
+    .run = formal_algorithms};

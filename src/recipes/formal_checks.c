@@ -1,0 +1,214 @@
+/* The plain code of explain/formal against central differences, against closed formulas, and on a copy task. */
+#include "recipes/formal_checks.h"
+
+#include "base/rng.h"
+#include "explain/formal/formal.h"
+
+#include <math.h>
+
+void rapt__formal_judge(rapt__formal_verdict *v, const char *what, double value, double bound) {
+  bool holds = value <= bound;
+  rapt__run_say(v->run, RAPT_EVENT_RESULT, "%s: %.2g (at most %.2g): %s", what, value, bound,
+                holds ? "holds" : "does NOT hold");
+  if (holds)
+    v->held++;
+  else
+    v->failed++;
+}
+
+double rapt__formal_worse(double a, double b) { return isnan(a) || isnan(b) ? NAN : fmax(a, b); }
+
+void rapt__formal_shake(double *all, size_t count, double scale, uint64_t seed) {
+  for (size_t i = 0; i < count; i++) all[i] += scale * rapt__rng_normal(seed, 1, i);
+}
+
+/* ---- Gradients ---- */
+
+static const int32_t z_ids[] = {3, 7, 0, 10, 3}, x_ids[] = {1, 4, 9, 4, 2, 8}, masked_ids[] = {1, 5, 9, 5, 2, 5};
+enum { MASK = 5 };
+static const rapt__formal_text z_text = {z_ids, 5}, x_text = {x_ids, 6};
+
+typedef rapt_status (*loss_fn)(rapt_context *ctx, const void *theta, void *grad, double *loss);
+
+static rapt_status loss_ed(rapt_context *ctx, const void *theta, void *grad, double *loss) {
+  return rapt__formal_ed_loss(ctx, z_text, x_text, theta, grad, loss);
+}
+static rapt_status loss_e(rapt_context *ctx, const void *theta, void *grad, double *loss) {
+  return rapt__formal_e_loss(ctx, masked_ids, x_text, MASK, theta, grad, loss);
+}
+static rapt_status loss_d(rapt_context *ctx, const void *theta, void *grad, double *loss) {
+  return rapt__formal_d_loss(ctx, x_text, theta, grad, loss);
+}
+
+/* Every parameter against a central difference of fourth order. The error is relative to the gradient's element, or to
+ * a thousandth of the largest one where the element is smaller: rounding of the loss drowns what is below. */
+static rapt_status compare(rapt_context *ctx, loss_fn loss, const void *theta, void *grad, double *at, const double *g,
+                           size_t count, double *worst) {
+  static const double step[] = {-2, -1, 1, 2}, weight[] = {1, -8, 8, -1};
+  const double h = 1e-4;
+  double value, largest = 0;
+  RAPT_TRY(loss(ctx, theta, grad, &value));
+  for (size_t i = 0; i < count; i++) largest = rapt__formal_worse(largest, fabs(g[i]));
+  *worst = largest > 0 ? 0 : NAN;
+  for (size_t i = 0; i < count; i++) {
+    double old = at[i], numeric = 0;
+    for (int k = 0; k < 4; k++) {
+      at[i] = old + step[k] * h;
+      RAPT_TRY(loss(ctx, theta, NULL, &value));
+      numeric += weight[k] * value / (12 * h);
+    }
+    at[i] = old;
+    *worst = rapt__formal_worse(*worst, fabs(numeric - g[i]) / fmax(fabs(g[i]), 1e-3 * largest));
+  }
+  return RAPT_OK;
+}
+
+rapt_status rapt__formal_check_gradients(rapt__formal_verdict *v, rapt__arena *arena) {
+  /* All sizes differ, so that no two can be confused unnoticed. */
+  const rapt__formal_hyper hyper = {.vocab = 11,
+                                    .max_length = 7,
+                                    .layers = 2,
+                                    .dec_layers = 2,
+                                    .heads = 3,
+                                    .d_e = 6,
+                                    .d_mlp = 9,
+                                    .d_f = 5,
+                                    .d_attn = 4,
+                                    .d_mid = 2};
+  const double bound = 1e-6;
+  uint64_t seed = (uint64_t)v->run->common.seed;
+  rapt_context *ctx = v->run->ctx;
+  double worst;
+  rapt__formal_d d, d_grad;
+  RAPT_TRY(rapt__formal_d_new(arena, &hyper, 0.3, seed, &d));
+  RAPT_TRY(rapt__formal_d_new(arena, &hyper, 0, 0, &d_grad));
+  rapt__formal_shake(d.all, d.count, 0.3, seed + 10);
+  RAPT_TRY(compare(ctx, loss_d, &d, &d_grad, d.all, d_grad.all, d.count, &worst));
+  rapt__formal_judge(v, "gradients against central differences, DTransformer (GPT)", worst, bound);
+  rapt__formal_e e, e_grad;
+  RAPT_TRY(rapt__formal_e_new(arena, &hyper, 0.3, seed, &e));
+  RAPT_TRY(rapt__formal_e_new(arena, &hyper, 0, 0, &e_grad));
+  rapt__formal_shake(e.all, e.count, 0.3, seed + 11);
+  RAPT_TRY(compare(ctx, loss_e, &e, &e_grad, e.all, e_grad.all, e.count, &worst));
+  rapt__formal_judge(v, "gradients against central differences, ETransformer (BERT)", worst, bound);
+  rapt__formal_ed ed, ed_grad;
+  RAPT_TRY(rapt__formal_ed_new(arena, &hyper, 0.3, seed, &ed));
+  RAPT_TRY(rapt__formal_ed_new(arena, &hyper, 0, 0, &ed_grad));
+  rapt__formal_shake(ed.all, ed.count, 0.3, seed + 12);
+  RAPT_TRY(compare(ctx, loss_ed, &ed, &ed_grad, ed.all, ed_grad.all, ed.count, &worst));
+  rapt__formal_judge(v, "gradients against central differences, EDTransformer", worst, bound);
+  return RAPT_OK;
+}
+
+/* ---- Numbers of parameters ---- */
+
+static void judge_count(rapt__formal_verdict *v, const char *what, size_t counted, size_t formula) {
+  bool holds = counted == formula;
+  rapt__run_say(v->run, RAPT_EVENT_RESULT, "parameters, %s: %zu (formula: %zu): %s", what, counted, formula,
+                holds ? "holds" : "does NOT hold");
+  if (holds)
+    v->held++;
+  else
+    v->failed++;
+}
+
+/* With d_attn = d_mid = d_e / H one MHAttention has four square matrices and four biases. */
+static size_t attention_size(size_t d) { return 4 * (d * d + d); }
+static size_t mlp_size(size_t d, size_t d_mlp) { return 2 * d * d_mlp + d_mlp + d; }
+static size_t layer_size(size_t d, size_t d_mlp) { return attention_size(d) + mlp_size(d, d_mlp) + 2 * (2 * d); }
+
+rapt_status rapt__formal_check_counts(rapt__formal_verdict *v) {
+  const rapt__formal_hyper gpt = {.vocab = 50257,
+                                  .max_length = 1024,
+                                  .layers = 12,
+                                  .heads = 12,
+                                  .d_e = 768,
+                                  .d_mlp = 3072,
+                                  .d_attn = 64,
+                                  .d_mid = 64};
+  size_t d = 768, counted = rapt__formal_d_count(&gpt);
+  judge_count(v, "DTransformer of GPT-2 small's sizes", counted,
+              2 * 50257 * d + 1024 * d + 12 * layer_size(d, 3072) + 2 * d);
+  /* GPT-2 shares W_u with W_e; its number is known. */
+  judge_count(v, "the same with W_u shared", counted - 50257 * d, 124439808);
+  const rapt__formal_hyper bert = {.vocab = 30522,
+                                   .max_length = 512,
+                                   .layers = 12,
+                                   .heads = 12,
+                                   .d_e = 768,
+                                   .d_mlp = 3072,
+                                   .d_f = 768,
+                                   .d_attn = 64,
+                                   .d_mid = 64};
+  judge_count(v, "ETransformer of BERT base's sizes", rapt__formal_e_count(&bert),
+              2 * 30522 * d + 512 * d + 12 * layer_size(d, 3072) + (d * d + d) + 2 * d);
+  const rapt__formal_hyper base = {.vocab = 37000,
+                                   .max_length = 256,
+                                   .layers = 6,
+                                   .dec_layers = 6,
+                                   .heads = 8,
+                                   .d_e = 512,
+                                   .d_mlp = 2048,
+                                   .d_attn = 64,
+                                   .d_mid = 64};
+  d = 512;
+  judge_count(v, "EDTransformer of the base model's sizes", rapt__formal_ed_count(&base),
+              2 * 37000 * d + 256 * d + 6 * layer_size(d, 2048) +
+                  6 * (layer_size(d, 2048) + attention_size(d) + 2 * d)); /* a decoder layer: cross-attention, a norm */
+  return RAPT_OK;
+}
+
+/* ---- Training ---- */
+
+/* Half a sequence, then the same again; for EDTransformer the context, then itself after a start id. */
+
+enum { EXAMPLES = 12, HALF = 3, SYMBOLS = 4, BOS = 9, EOS = 10, EPOCHS = 250, ENDS = 5 };
+
+/* Mean of the last epochs over the mean of the first; what ETraining hides differs from epoch to epoch. */
+static double share_left(const double *loss) {
+  double first = 0, last = 0;
+  for (int i = 0; i < ENDS; i++) first += loss[i], last += loss[EPOCHS - 1 - i];
+  return last / first;
+}
+
+rapt_status rapt__formal_check_training(rapt__formal_verdict *v, rapt__arena *arena) {
+  const rapt__formal_hyper hyper = {.vocab = 11,
+                                    .max_length = 7,
+                                    .layers = 1,
+                                    .dec_layers = 1,
+                                    .heads = 3,
+                                    .d_e = 12,
+                                    .d_mlp = 24,
+                                    .d_f = 24,
+                                    .d_attn = 6,
+                                    .d_mid = 6};
+  int32_t twice[EXAMPLES][2 * HALF], framed[EXAMPLES][HALF + 2];
+  rapt__formal_text halves[EXAMPLES], doubles[EXAMPLES], frames[EXAMPLES];
+  uint64_t seed = (uint64_t)v->run->common.seed;
+  rapt_context *ctx = v->run->ctx;
+  double loss[EPOCHS];
+  for (size_t n = 0; n < EXAMPLES; n++) {
+    for (size_t t = 0; t < HALF; t++) {
+      int32_t id = (int32_t)rapt__rng_below(seed, 2, n * HALF + t, SYMBOLS);
+      twice[n][t] = twice[n][t + HALF] = framed[n][t + 1] = id;
+    }
+    framed[n][0] = BOS;
+    framed[n][HALF + 1] = EOS;
+    halves[n] = (rapt__formal_text){twice[n], HALF};
+    doubles[n] = (rapt__formal_text){twice[n], 2 * HALF};
+    frames[n] = (rapt__formal_text){framed[n], HALF + 2};
+  }
+  rapt__formal_d d;
+  RAPT_TRY(rapt__formal_d_new(arena, &hyper, 0.3, seed, &d));
+  RAPT_TRY(rapt__formal_dtraining(ctx, doubles, EXAMPLES, &d, EPOCHS, 0.05, loss));
+  rapt__formal_judge(v, "DTraining copies, loss left of the first", share_left(loss), 0.6);
+  rapt__formal_e e;
+  RAPT_TRY(rapt__formal_e_new(arena, &hyper, 0.3, seed, &e));
+  RAPT_TRY(rapt__formal_etraining(ctx, doubles, EXAMPLES, &e, EPOCHS, 0.05, 0.3, MASK, seed, loss));
+  rapt__formal_judge(v, "ETraining fills in, loss left of the first", share_left(loss), 0.6);
+  rapt__formal_ed ed;
+  RAPT_TRY(rapt__formal_ed_new(arena, &hyper, 0.3, seed, &ed));
+  RAPT_TRY(rapt__formal_edtraining(ctx, halves, frames, EXAMPLES, &ed, EPOCHS, 0.02, loss));
+  rapt__formal_judge(v, "EDTraining copies, loss left of the first", share_left(loss), 0.3);
+  return RAPT_OK;
+}
