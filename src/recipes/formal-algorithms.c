@@ -2,7 +2,23 @@
  * and the note say the same, and a sentence to follow by hand. */
 #include "recipes/formal_checks.h"
 
+#include "train/report.h"
+
 #include <stdatomic.h>
+
+static rapt_status report(rapt__formal_verdict *v) {
+  const rapt_recipe_info *info = &v->run->recipe->info;
+  const char *lines[RAPT__FORMAL_LINES], *page = rapt__run_path(v->run, "report.html");
+  size_t count = 0;
+  while (count < RAPT__FORMAL_LINES && v->line[count][0]) lines[count] = v->line[count], count++;
+  rapt__report page_parts = {.title = info->title,
+                             .paper = info->paper,
+                             .about = info->about,
+                             .verdicts = lines,
+                             .verdict_count = count,
+                             .command = "rapt train formal-algorithms"};
+  return page ? rapt__report_write(v->run->ctx, page, &page_parts) : RAPT_ENOMEM;
+}
 
 static rapt_status parts(rapt__formal_verdict *v, rapt__arena *arena, const char *path) {
   rapt__run *run = v->run;
@@ -19,6 +35,7 @@ static rapt_status parts(rapt__formal_verdict *v, rapt__arena *arena, const char
     default: RAPT_TRY(rapt__formal_walk(run, arena, path));
     }
   }
+  RAPT_TRY(report(v));
   run->result->figure = v->worst_fast;
   run->result->passed = v->failed == 0;
   rapt__run_say(run, RAPT_EVENT_RESULT, "five words walked through attention, every matrix printed: %s", path);

@@ -5,15 +5,27 @@
 #include "explain/formal/formal.h"
 
 #include <math.h>
+#include <stdarg.h>
+#include <string.h>
 
-void rapt__formal_judge(rapt__formal_verdict *v, const char *what, double value, double bound) {
-  bool holds = value <= bound;
-  rapt__run_say(v->run, RAPT_EVENT_RESULT, "%s: %.2g (at most %.2g): %s", what, value, bound,
-                holds ? "holds" : "does NOT hold");
+void rapt__formal_say(rapt__formal_verdict *v, bool holds, const char *fmt, ...) {
+  char text[128], line[160];
+  va_list args;
+  va_start(args, fmt);
+  vsnprintf(text, sizeof text, fmt, args);
+  va_end(args);
+  snprintf(line, sizeof line, "%s: %s", text, holds ? "holds" : "does NOT hold");
+  rapt__run_say(v->run, RAPT_EVENT_RESULT, "%s", line);
+  int number = v->held + v->failed;
+  if (number < RAPT__FORMAL_LINES) memcpy(v->line[number], line, sizeof line);
   if (holds)
     v->held++;
   else
     v->failed++;
+}
+
+void rapt__formal_judge(rapt__formal_verdict *v, const char *what, double value, double bound) {
+  rapt__formal_say(v, value <= bound, "%s: %.2g (at most %.2g)", what, value, bound);
 }
 
 double rapt__formal_worse(double a, double b) { return isnan(a) || isnan(b) ? NAN : fmax(a, b); }
@@ -63,6 +75,31 @@ static rapt_status compare(rapt_context *ctx, loss_fn loss, const void *theta, v
   return RAPT_OK;
 }
 
+static double nearest_to_zero(rapt__formal_tokens u, double so_far) {
+  for (size_t i = 0; i < u.length * u.dim; i++) so_far = fmin(so_far, fabs(u.at[i]));
+  return so_far;
+}
+
+/* EDTransformer's ReLU has a kink at 0, and a difference taken across it is not the slope on either side. So weights
+ * are drawn until every number that enters a ReLU is further from 0 than a step can move it. */
+static rapt_status draw_off_kinks(rapt__arena *arena, const rapt__formal_hyper *hyper, uint64_t seed,
+                                  rapt__formal_ed *ed) {
+  const double far = 5e-3;
+  const uint64_t draws = 200;
+  for (uint64_t draw = 0; draw < draws; draw++) {
+    rapt__formal_ed_tape tape;
+    double nearest = INFINITY;
+    RAPT_TRY(rapt__formal_ed_new(arena, hyper, 0.3, seed + 1000 * draw, ed));
+    rapt__formal_shake(ed->all, ed->count, 0.3, seed + 1000 * draw + 12);
+    RAPT_TRY(rapt__formal_edtransformer(arena, z_ids, z_text.length, x_ids, x_text.length, ed, &tape));
+    for (size_t l = 0; l < hyper->layers; l++) nearest = nearest_to_zero(tape.encoder[l].mlp.u, nearest);
+    for (size_t l = 0; l < hyper->dec_layers; l++) nearest = nearest_to_zero(tape.decoder[l].mlp.u, nearest);
+    if (nearest >= far) return RAPT_OK;
+  }
+  return rapt__fail(arena->ctx, RAPT_EINVAL, "gradients of EDTransformer: no weights off the kinks of ReLU in %d draws",
+                    (int)draws);
+}
+
 rapt_status rapt__formal_check_gradients(rapt__formal_verdict *v, rapt__arena *arena) {
   /* All sizes differ, so that no two can be confused unnoticed. */
   const rapt__formal_hyper hyper = {.vocab = 11,
@@ -92,9 +129,8 @@ rapt_status rapt__formal_check_gradients(rapt__formal_verdict *v, rapt__arena *a
   RAPT_TRY(compare(ctx, loss_e, &e, &e_grad, e.all, e_grad.all, e.count, &worst));
   rapt__formal_judge(v, "gradients against central differences, ETransformer (BERT)", worst, bound);
   rapt__formal_ed ed, ed_grad;
-  RAPT_TRY(rapt__formal_ed_new(arena, &hyper, 0.3, seed, &ed));
+  RAPT_TRY(draw_off_kinks(arena, &hyper, seed, &ed));
   RAPT_TRY(rapt__formal_ed_new(arena, &hyper, 0, 0, &ed_grad));
-  rapt__formal_shake(ed.all, ed.count, 0.3, seed + 12);
   RAPT_TRY(compare(ctx, loss_ed, &ed, &ed_grad, ed.all, ed_grad.all, ed.count, &worst));
   rapt__formal_judge(v, "gradients against central differences, EDTransformer", worst, bound);
   return RAPT_OK;
@@ -103,13 +139,7 @@ rapt_status rapt__formal_check_gradients(rapt__formal_verdict *v, rapt__arena *a
 /* ---- Numbers of parameters ---- */
 
 static void judge_count(rapt__formal_verdict *v, const char *what, size_t counted, size_t formula) {
-  bool holds = counted == formula;
-  rapt__run_say(v->run, RAPT_EVENT_RESULT, "parameters, %s: %zu (formula: %zu): %s", what, counted, formula,
-                holds ? "holds" : "does NOT hold");
-  if (holds)
-    v->held++;
-  else
-    v->failed++;
+  rapt__formal_say(v, counted == formula, "parameters, %s: %zu (formula: %zu)", what, counted, formula);
 }
 
 /* With d_attn = d_mid = d_e / H one MHAttention has four square matrices and four biases. */
@@ -162,9 +192,10 @@ rapt_status rapt__formal_check_counts(rapt__formal_verdict *v) {
 
 /* Half a sequence, then the same again; for EDTransformer the context, then itself after a start id. */
 
-enum { EXAMPLES = 12, HALF = 3, SYMBOLS = 4, BOS = 9, EOS = 10, EPOCHS = 250, ENDS = 5 };
+enum { EXAMPLES = 12, HALF = 3, SYMBOLS = 4, BOS = 9, EOS = 10, EPOCHS = 500, ENDS = 25 };
 
-/* Mean of the last epochs over the mean of the first; what ETraining hides differs from epoch to epoch. */
+/* Mean of the last epochs over the mean of the first: means, because what ETraining hides differs from epoch to epoch.
+ * Without learning the shares are 1, and between 0.86 and 1.14 for ETraining. */
 static double share_left(const double *loss) {
   double first = 0, last = 0;
   for (int i = 0; i < ENDS; i++) first += loss[i], last += loss[EPOCHS - 1 - i];
@@ -200,15 +231,15 @@ rapt_status rapt__formal_check_training(rapt__formal_verdict *v, rapt__arena *ar
   }
   rapt__formal_d d;
   RAPT_TRY(rapt__formal_d_new(arena, &hyper, 0.3, seed, &d));
-  RAPT_TRY(rapt__formal_dtraining(ctx, doubles, EXAMPLES, &d, EPOCHS, 0.05, loss));
-  rapt__formal_judge(v, "DTraining copies, loss left of the first", share_left(loss), 0.6);
+  RAPT_TRY(rapt__formal_dtraining(ctx, doubles, EXAMPLES, &d, EPOCHS, 0.01, loss));
+  rapt__formal_judge(v, "DTraining copies, loss left of the first", share_left(loss), 0.7);
   rapt__formal_e e;
   RAPT_TRY(rapt__formal_e_new(arena, &hyper, 0.3, seed, &e));
-  RAPT_TRY(rapt__formal_etraining(ctx, doubles, EXAMPLES, &e, EPOCHS, 0.05, 0.3, MASK, seed, loss));
-  rapt__formal_judge(v, "ETraining fills in, loss left of the first", share_left(loss), 0.6);
+  RAPT_TRY(rapt__formal_etraining(ctx, doubles, EXAMPLES, &e, EPOCHS, 0.01, 0.3, MASK, seed, loss));
+  rapt__formal_judge(v, "ETraining fills in, loss left of the first", share_left(loss), 0.7);
   rapt__formal_ed ed;
   RAPT_TRY(rapt__formal_ed_new(arena, &hyper, 0.3, seed, &ed));
-  RAPT_TRY(rapt__formal_edtraining(ctx, halves, frames, EXAMPLES, &ed, EPOCHS, 0.02, loss));
-  rapt__formal_judge(v, "EDTraining copies, loss left of the first", share_left(loss), 0.3);
+  RAPT_TRY(rapt__formal_edtraining(ctx, halves, frames, EXAMPLES, &ed, EPOCHS, 0.004, loss));
+  rapt__formal_judge(v, "EDTraining copies, loss left of the first", share_left(loss), 0.1);
   return RAPT_OK;
 }

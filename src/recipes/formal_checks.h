@@ -5,13 +5,17 @@
 #include "recipes/recipes.h"
 
 /* How the checks went so far. */
+enum { RAPT__FORMAL_LINES = 32 };
 typedef struct rapt__formal_verdict {
   rapt__run *run;
   int held, failed;
-  double worst_fast; /* the largest difference between the engine and the plain code */
+  double worst_fast;                  /* the largest difference between the engine and the plain code */
+  char line[RAPT__FORMAL_LINES][160]; /* what was said, for the report */
 } rapt__formal_verdict;
 
-/* Says "WHAT: VALUE (at most BOUND): holds" and counts it. A value that is not a number fails. */
+/* Says the line "…: holds" or "…: does NOT hold" and counts it. */
+void rapt__formal_say(rapt__formal_verdict *v, bool holds, const char *fmt, ...) RAPT_PRINTF(3, 4);
+/* The same for "WHAT: VALUE (at most BOUND)". A value that is not a number fails. */
 void rapt__formal_judge(rapt__formal_verdict *v, const char *what, double value, double bound);
 /* The larger of two errors; NaN, which fmax would drop, wins. */
 double rapt__formal_worse(double a, double b);
