@@ -38,7 +38,8 @@ static rapt_status read_header(rapt_context *ctx, gzFile file, const char *path,
   uint8_t head[16];
   RAPT_TRY(read_exact(ctx, file, path, 0, head, 4));
   if (head[0] || head[1]) return rapt__fail(ctx, RAPT_EFORMAT, "%s: byte 0: not an IDX file", path);
-  if (head[2] != 8) return rapt__fail(ctx, RAPT_EFORMAT, "%s: byte 2: type 0x%02x, only unsigned bytes (0x08) are read", path, head[2]);
+  if (head[2] != 8)
+    return rapt__fail(ctx, RAPT_EFORMAT, "%s: byte 2: type 0x%02x, only unsigned bytes (0x08) are read", path, head[2]);
   if (head[3] != ndim)
     return rapt__fail(ctx, RAPT_EFORMAT, "%s: byte 3: %d dimensions, %d are expected", path, head[3], ndim);
   RAPT_TRY(read_exact(ctx, file, path, 4, head + 4, 4 * (size_t)ndim));
@@ -73,7 +74,8 @@ static rapt_status read_body(rapt_context *ctx, gzFile file, const char *path, r
   uint8_t extra;
   int got = gzread(file, &extra, 1);
   if (got < 0) return fail_stream(ctx, file, path, head + size);
-  if (got > 0) return rapt__fail(ctx, RAPT_EFORMAT, "%s: content byte %zu: data after the announced end", path, head + size);
+  if (got > 0)
+    return rapt__fail(ctx, RAPT_EFORMAT, "%s: content byte %zu: data after the announced end", path, head + size);
   return RAPT_OK;
 }
 

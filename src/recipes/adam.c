@@ -13,9 +13,11 @@ typedef struct adam_settings {
 } adam_settings;
 
 static const rapt__key keys[] = {
-    {"adam.passes", NULL, RAPT__KEY_INT, offsetof(adam_settings, passes), "45", 1, 1000, NULL, "passes over the training images, for every optimizer"},
+    {"adam.passes", NULL, RAPT__KEY_INT, offsetof(adam_settings, passes), "45", 1, 1000, NULL,
+     "passes over the training images, for every optimizer"},
     {"adam.batch", NULL, RAPT__KEY_INT, offsetof(adam_settings, batch), "128", 1, 4096, NULL, "images of an update"},
-    {"adam.early", NULL, RAPT__KEY_INT, offsetof(adam_settings, early), "200", 1, 10000, NULL, "updates that are looked at for the bias correction"},
+    {"adam.early", NULL, RAPT__KEY_INT, offsetof(adam_settings, early), "200", 1, 10000, NULL,
+     "updates that are looked at for the bias correction"},
     {0}};
 static const char *const defaults[] = {"data=mnist", NULL};
 
@@ -64,7 +66,8 @@ static void trial_free(trial *t) {
 static rapt_tensor *forward(trial *t, rapt_graph *graph, int64_t batch, int64_t features) {
   t->x = rapt_input(graph, "x", RAPT_F32, 2, (int64_t[]){batch, features});
   t->labels = rapt_input(graph, "labels", RAPT_I32, 1, &batch);
-  rapt_tensor *w = rapt_param(graph, t->params, "weight", 2, (int64_t[]){features, CLASSES}, (rapt_init){RAPT_INIT_ZEROS});
+  rapt_tensor *w =
+      rapt_param(graph, t->params, "weight", 2, (int64_t[]){features, CLASSES}, (rapt_init){RAPT_INIT_ZEROS});
   rapt_tensor *b = rapt_param(graph, t->params, "bias", 1, (int64_t[]){CLASSES}, (rapt_init){RAPT_INIT_ZEROS, 0, true});
   return rapt_cross_entropy(rapt_linear(t->x, w, false, b, RAPT_IDENTITY), t->labels, NULL);
 }
@@ -123,7 +126,8 @@ static rapt_status stopped(rapt__run *run) {
   return rapt__fail(run->ctx, RAPT_EINTERRUPTED, "adam: stopped between passes");
 }
 
-static rapt_status compete(rapt__run *run, images *set, const contender *c, double rate, rapt__out *curves, double *final) {
+static rapt_status compete(rapt__run *run, images *set, const contender *c, double rate, rapt__out *curves,
+                           double *final) {
   const adam_settings *s = run->own;
   trial t = {0};
   rapt_status status = trial_begin(run, set, &c->o, &t);
@@ -138,7 +142,8 @@ static rapt_status compete(rapt__run *run, images *set, const contender *c, doub
       sum += loss;
     }
     *final = sum / (double)batches;
-    if (status == RAPT_OK) status = rapt__out_printf(curves, "%s,%g,%lld,%.6f\n", c->name, rate, (long long)pass, *final);
+    if (status == RAPT_OK)
+      status = rapt__out_printf(curves, "%s,%g,%lld,%.6f\n", c->name, rate, (long long)pass, *final);
   }
   trial_free(&t);
   if (status == RAPT_OK) rapt__run_say(run, RAPT_EVENT_RESULT, "%-12s rate %-6g train NLL %.4f", c->name, rate, *final);
@@ -148,7 +153,8 @@ static rapt_status compete(rapt__run *run, images *set, const contender *c, doub
 /* The worst loss of the first updates with β₂ near 1. */
 static rapt_status early_peak(rapt__run *run, images *set, bool corrected, double *peak) {
   const adam_settings *s = run->own;
-  rapt_update_options o = {.method = RAPT_ADAM, .beta1 = 0.9, .beta2 = 0.99999, .eps = 1e-8, .no_bias_correction = !corrected};
+  rapt_update_options o = {
+      .method = RAPT_ADAM, .beta1 = 0.9, .beta2 = 0.99999, .eps = 1e-8, .no_bias_correction = !corrected};
   trial t = {0};
   rapt_status status = trial_begin(run, set, &o, &t);
   int64_t batches = set->labels.size / s->batch;
@@ -169,10 +175,12 @@ static rapt_status judge(rapt__run *run, images *set, const double *final) {
   bool close = adam <= nesterov + 0.01;
   RAPT_TRY(early_peak(run, set, true, &with));
   RAPT_TRY(early_peak(run, set, false, &without));
-  rapt__run_say(run, RAPT_EVENT_RESULT, "Adam %.4f ≤ best Nesterov %.4f + 0.01: %s", adam, nesterov, close ? "holds" : "does not hold");
-  rapt__run_say(run, RAPT_EVENT_RESULT,
-                "β₂ = 0.99999 without bias correction is unstable early (worst loss %.3f against %.3f with it, over twice): %s", without, with,
-                without > 2 * with ? "holds" : "does not hold");
+  rapt__run_say(run, RAPT_EVENT_RESULT, "Adam %.4f ≤ best Nesterov %.4f + 0.01: %s", adam, nesterov,
+                close ? "holds" : "does not hold");
+  rapt__run_say(
+      run, RAPT_EVENT_RESULT,
+      "β₂ = 0.99999 without bias correction is unstable early (worst loss %.3f against %.3f with it, over twice): %s",
+      without, with, without > 2 * with ? "holds" : "does not hold");
   run->result->figure = adam;
   run->result->passed = !run->changed && close;
   return RAPT_OK;
@@ -188,19 +196,23 @@ static rapt_status load(rapt__run *run, images *set) {
   if (!pixels || !labels) return RAPT_ENOMEM;
   if (!*name || !rapt__file_exists(pixels) || !rapt__file_exists(labels))
     return rapt__fail(run->ctx, RAPT_ENOTFOUND,
-                      "%s: a folder with train-images-idx3-ubyte.gz and train-labels-idx1-ubyte.gz is expected there; say data=FOLDER, or set "
+                      "%s: a folder with train-images-idx3-ubyte.gz and train-labels-idx1-ubyte.gz is expected there; "
+                      "say data=FOLDER, or set "
                       "RAPT_DATA (%s) to the folder that holds mnist",
                       dir, root && *root ? root : "not set");
   RAPT_TRY(rapt__idx_read(run->ctx, pixels, 3, &set->pixels));
   RAPT_TRY(rapt__idx_read(run->ctx, labels, 1, &set->labels));
   int64_t n = set->labels.size;
   if (set->pixels.dims[0] != n)
-    return rapt__fail(run->ctx, RAPT_EFORMAT, "%s: byte 4: %lld images, but %lld labels in %s", pixels, (long long)set->pixels.dims[0],
-                      (long long)n, labels);
-  if (n < s->batch) return rapt__fail(run->ctx, RAPT_EINVAL, "%s: %lld images do not fill a batch of %lld", pixels, (long long)n, (long long)s->batch);
+    return rapt__fail(run->ctx, RAPT_EFORMAT, "%s: byte 4: %lld images, but %lld labels in %s", pixels,
+                      (long long)set->pixels.dims[0], (long long)n, labels);
+  if (n < s->batch)
+    return rapt__fail(run->ctx, RAPT_EINVAL, "%s: %lld images do not fill a batch of %lld", pixels, (long long)n,
+                      (long long)s->batch);
   for (int64_t i = 0; i < n; i++)
     if (set->labels.data[i] >= CLASSES)
-      return rapt__fail(run->ctx, RAPT_EFORMAT, "%s: content byte %lld: label %d is not below 10", labels, (long long)i + 8, set->labels.data[i]);
+      return rapt__fail(run->ctx, RAPT_EFORMAT, "%s: content byte %lld: label %d is not below 10", labels,
+                        (long long)i + 8, set->labels.data[i]);
   set->features = set->pixels.size / n;
   set->order = rapt__new(run->ctx, (size_t)n, sizeof *set->order);
   return set->order ? RAPT_OK : RAPT_ENOMEM;
@@ -220,8 +232,10 @@ static rapt_status adam(rapt__run *run) {
       status = compete(run, &set, c, c->rates[i % RATES], &curves, &nll);
       if (i % RATES == 0 || nll < final[i / RATES]) final[i / RATES] = nll;
     }
-    if (status == RAPT_OK) status = rapt__out_commit(&curves);
-    else rapt__out_abort(&curves);
+    if (status == RAPT_OK)
+      status = rapt__out_commit(&curves);
+    else
+      rapt__out_abort(&curves);
   }
   if (status == RAPT_OK) status = judge(run, &set, final);
   rapt__idx_free(run->ctx, &set.pixels);
@@ -231,10 +245,20 @@ static rapt_status adam(rapt__run *run) {
 }
 
 const rapt__recipe rapt__recipe_adam = {
-    .info = {.id = "adam", .title = "Adam and its rivals", .paper = "Kingma and Ba 2015, Adam: A Method for Stochastic Optimization",
-             .task = "image classification", .data = "mnist", .paper_figure = "curves only",
+    .info = {.id = "adam",
+             .title = "Adam and its rivals",
+             .paper = "Kingma and Ba 2015, Adam: A Method for Stochastic Optimization",
+             .task = "image classification",
+             .data = "mnist",
+             .paper_figure = "curves only",
              .pass_mark = "train NLL <= best Nesterov + 0.01 after 45 passes",
-             .claim = "without bias correction, beta2 = 0.99999 is unstable in early steps", .minutes = 8,
-             .about = "Logistic regression on handwritten digits, trained by SGD with Nesterov momentum, AdaGrad, RMSProp, AdaDelta, AdaMax and\n"
-                      "Adam on the same batches; then Adam with and without bias correction where the second average is very slow."},
-    .keys = keys, .own_size = sizeof(adam_settings), .defaults = defaults, .run = adam};
+             .claim = "without bias correction, beta2 = 0.99999 is unstable in early steps",
+             .minutes = 8,
+             .about = "Logistic regression on handwritten digits, trained by SGD with Nesterov momentum, AdaGrad, "
+                      "RMSProp, AdaDelta, AdaMax and\n"
+                      "Adam on the same batches; then Adam with and without bias correction where the second average "
+                      "is very slow."},
+    .keys = keys,
+    .own_size = sizeof(adam_settings),
+    .defaults = defaults,
+    .run = adam};

@@ -27,7 +27,8 @@ static const golden_case golden_cases[] = {
     {"adadelta", 1, 0, 0.9, 1e-6, 0.01, 0}};
 enum { GOLDEN_CASES = sizeof golden_cases / sizeof *golden_cases };
 
-static inline void golden_update(const k_kernels *k, int which, const k_optim *o, real *p, const real *g, real *s, real *u) {
+static inline void golden_update(const k_kernels *k, int which, const k_optim *o, real *p, const real *g, real *s,
+                                 real *u) {
   const int64_t n = GOLDEN_SIZE;
   switch (which) {
   case 0: k->adamw(n, o, p, g, s, u); break;
@@ -52,9 +53,16 @@ static inline void golden_check(const k_kernels *k, double tolerance) {
     for (int t = 1; t <= GOLDEN_STEPS; t++) {
       for (int i = 0; i < GOLDEN_SIZE; i++)
         g[i] = (real)(sin(0.37 * t + 1.3 * i) + 0.1 * cos(0.011 * t * i) + 0.3 * (double)p[i]);
-      k_optim o = {.lr = (real)c->lr, .beta1 = (real)c->beta1, .beta2 = (real)c->beta2, .eps = (real)c->eps,
-                   .weight_decay = (real)c->decay, .momentum = (real)c->momentum, .nesterov = true,
-                   .correction1 = (real)(1 - pow(c->beta1, t)), .correction2 = (real)(1 - pow(c->beta2, t)), .scale = 1};
+      k_optim o = {.lr = (real)c->lr,
+                   .beta1 = (real)c->beta1,
+                   .beta2 = (real)c->beta2,
+                   .eps = (real)c->eps,
+                   .weight_decay = (real)c->decay,
+                   .momentum = (real)c->momentum,
+                   .nesterov = true,
+                   .correction1 = (real)(1 - pow(c->beta1, t)),
+                   .correction2 = (real)(1 - pow(c->beta2, t)),
+                   .scale = 1};
       golden_update(k, which, &o, p, g, s, u);
     }
     for (int i = 0; i < GOLDEN_SIZE; i++) {

@@ -67,7 +67,8 @@ static void test_hostile(void **state) {
     int at;
     uint8_t value;
     const char *hint;
-  } edits[] = {{0, 1, "byte 0"}, {2, 13, "byte 2"}, {3, 1, "byte 3"}, {7, 0, "byte 4"}, {8, 255, "byte 8"}, {15, 2, "after"}};
+  } edits[] = {{0, 1, "byte 0"}, {2, 13, "byte 2"},  {3, 1, "byte 3"},
+               {7, 0, "byte 4"}, {8, 255, "byte 8"}, {15, 2, "after"}};
   for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
     uint8_t bad[sizeof good];
     memcpy(bad, good, sizeof good);
@@ -86,6 +87,7 @@ static void test_missing(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_good), cmocka_unit_test(test_hostile), cmocka_unit_test(test_missing)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_good), cmocka_unit_test(test_hostile),
+                                     cmocka_unit_test(test_missing)};
   return cmocka_run_group_tests(tests, setup, teardown);
 }
