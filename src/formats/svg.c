@@ -289,36 +289,83 @@ static rapt_status add_axes(rapt__text *out, const rapt__plot *plot, const axis 
   return RAPT_OK;
 }
 
-/* One path, and a dot at each point when there are few: a line through sparse points would hide where they are. */
-static rapt_status add_series(rapt__text *out, const rapt__series *series, size_t index, const axis *x, const axis *y) {
-  size_t shown = 0;
-  double last_x = 0, last_y = 0;
-  for (int dots = 0; dots < 2; dots++) {
-    if (dots && (shown == 0 || shown > DOTTED_POINTS)) break;
-    size_t seen = 0;
-    for (size_t i = 0; i < series->count; i++) {
-      if (!usable(x, series->x[i]) || !usable(y, series->y[i])) continue;
-      double px = pixel(x, axis_units(x, series->x[i])), py = pixel(y, axis_units(y, series->y[i]));
-      if (dots) {
-        RAPT_TRY(add_coordinate(out, "<circle r=\"2.6\" cx=\"", px));
-        RAPT_TRY(add_coordinate(out, "\" cy=\"", py));
-        RAPT_TRY(rapt__text_addf(out, "\" style=\"fill:var(--c%d)\"/>\n", (int)(index % COLOURS)));
-        continue;
+typedef struct point {
+  double x, y;
+} point;
+
+static bool place(const rapt__series *series, size_t i, const axis *x, const axis *y, point *out) {
+  if (!usable(x, series->x[i]) || !usable(y, series->y[i])) return false;
+  *out = (point){pixel(x, axis_units(x, series->x[i])), pixel(y, axis_units(y, series->y[i]))};
+  return true;
+}
+
+static rapt_status add_point(rapt__text *out, const char *before, point at) {
+  RAPT_TRY(add_coordinate(out, before, at.x));
+  return add_coordinate(out, " ", at.y);
+}
+
+/* Neighbours that share half a pixel's column: of a million noisy points only what can be seen is written, the first,
+ * the extremes in their order, and the last. */
+typedef struct column {
+  size_t count;
+  point first, last, low, high;
+  bool low_is_later;
+} column;
+
+static rapt_status add_column(rapt__text *out, const column *c) {
+  point points[] = {c->low_is_later ? c->high : c->low, c->low_is_later ? c->low : c->high, c->last};
+  point before = c->first;
+  for (int i = 0; i < 3; i++) {
+    if (fabs(points[i].x - before.x) < 0.05 && fabs(points[i].y - before.y) < 0.05) continue;
+    RAPT_TRY(add_point(out, "L", points[i]));
+    before = points[i];
+  }
+  return RAPT_OK;
+}
+
+static rapt_status add_path(rapt__text *out, const rapt__series *series, size_t index, const axis *x, const axis *y,
+                            size_t *shown) {
+  column c = {0};
+  point at;
+  *shown = 0;
+  for (size_t i = 0; i < series->count; i++) {
+    if (!place(series, i, x, y, &at)) continue;
+    ++*shown;
+    if (c.count && floor(at.x * 2) == floor(c.first.x * 2)) {
+      c.count++;
+      c.last = at;
+      if (at.y < c.low.y) {
+        c.low = at;
+        c.low_is_later = true;
+      } else if (at.y > c.high.y) {
+        c.high = at;
+        c.low_is_later = false;
       }
-      /* Points closer than the eye can tell would only make the file large. */
-      if (seen && fabs(px - last_x) < 0.3 && fabs(py - last_y) < 0.3) continue;
-      RAPT_TRY(add_coordinate(out, seen ? "L" : "<path d=\"M", px));
-      RAPT_TRY(add_coordinate(out, " ", py));
-      last_x = px;
-      last_y = py;
-      seen++;
+      continue;
     }
-    if (!dots && seen) {
-      RAPT_TRY(add(out, "\""));
-      RAPT_TRY(add_pen(out, index));
-      RAPT_TRY(add(out, "/>\n"));
-    }
-    shown = seen;
+    if (c.count) RAPT_TRY(add_column(out, &c));
+    RAPT_TRY(add_point(out, c.count ? "L" : "<path d=\"M", at));
+    c = (column){1, at, at, at, at, false};
+  }
+  if (!c.count) return RAPT_OK;
+  RAPT_TRY(add_column(out, &c));
+  RAPT_TRY(add(out, "\""));
+  RAPT_TRY(add_pen(out, index));
+  return add(out, "/>\n");
+}
+
+/* A line, and dots where the points are few: a line alone would hide where they are, or, for one point, be nothing. Two
+ * points are a reference line and stay bare. */
+static rapt_status add_series(rapt__text *out, const rapt__series *series, size_t index, const axis *x, const axis *y) {
+  size_t shown;
+  RAPT_TRY(add_path(out, series, index, x, y, &shown));
+  if (shown == 2 || shown > DOTTED_POINTS) return RAPT_OK;
+  for (size_t i = 0; i < series->count; i++) {
+    point at;
+    if (!place(series, i, x, y, &at)) continue;
+    RAPT_TRY(add_coordinate(out, "<circle r=\"2.6\" cx=\"", at.x));
+    RAPT_TRY(add_coordinate(out, "\" cy=\"", at.y));
+    RAPT_TRY(rapt__text_addf(out, "\" style=\"fill:var(--c%d)\"/>\n", (int)(index % COLOURS)));
   }
   return RAPT_OK;
 }

@@ -38,7 +38,8 @@ static const char style[] =
     ".settings td{overflow-wrap:anywhere;width:100%}\n"
     ".settings th,.settings td{padding-top:.22rem;padding-bottom:.22rem}\n"
     "@media(max-width:480px){body{font-size:16px}main{padding:24px 16px 40px}h1{font-size:1.55rem}"
-    ".settings th{white-space:normal;overflow-wrap:anywhere}}\n"
+    ".settings th,.settings td{display:block;white-space:normal;overflow-wrap:anywhere;padding-right:0}"
+    ".settings th{border-bottom:0;padding-bottom:0}.settings td{padding-top:0;min-height:1.4em}}\n"
     "@media print{main{max-width:none;padding:0}}\n"
     "</style>\n";
 

@@ -103,7 +103,7 @@ static void plot_parts(void **state) {
   assert_has(svg, ">20</text>");
   assert_has(svg, ">100</text>");
   assert_int_equal(occurrences(svg, "class=\"key\""), 1);
-  assert_int_equal(occurrences(svg, "<circle"), 5);
+  assert_int_equal(occurrences(svg, "<circle"), 3);
   assert_int_equal(occurrences(svg, "<path"), 3); /* two lines and one key */
 }
 
@@ -177,11 +177,12 @@ static void many_points_stay_small(void **state) {
   double *x = malloc(N * sizeof *x), *y = malloc(N * sizeof *y);
   for (int i = 0; i < N; i++) {
     x[i] = i;
-    y[i] = sqrt(i);
+    y[i] = i == N / 3 ? 1000 : (i * 7919) % 101; /* noise, and one peak */
   }
-  const rapt__series series = {"s", x, y, N};
-  plotted(w, &(rapt__plot){.series = &series, .count = 1});
-  assert_true(w->text.size < 60000);
+  const rapt__series series = {NULL, x, y, N};
+  const char *svg = plotted(w, &(rapt__plot){.series = &series, .count = 1});
+  assert_true(w->text.size < 100000);
+  assert_has(svg, " 18.0L"); /* the peak is still at the top of the plot */
   free(x);
   free(y);
 }
@@ -253,6 +254,17 @@ static void report_to_nowhere(void **state) {
   rapt_context_clear(w->ctx);
 }
 
+/* The last allocation of a replacement comes behind the rename, so that a failure may leave the new file. */
+static void assert_absent_or_whole(world *w) {
+  if (access(w->path, F_OK) != 0) return;
+  char *html;
+  size_t size;
+  rapt_context_clear(w->ctx);
+  assert_ok(w->ctx, rapt__file_read(w->ctx, w->path, 1 << 20, &html, &size));
+  assert_true(size > 8 && strcmp(html + size - 8, "</html>\n") == 0);
+  rapt__free(w->ctx, html);
+}
+
 static void failing_memory(void **state) {
   world *w = *state;
   const double x[] = {0, 1, 2}, y[] = {1, 3, 2};
@@ -272,7 +284,7 @@ static void failing_memory(void **state) {
       if (status == RAPT_OK) break;
       assert_int_equal(status, RAPT_ENOMEM);
       assert_int_equal(rapt_context_status(w->ctx), RAPT_ENOMEM);
-      assert_int_not_equal(access(w->path, F_OK), 0);
+      assert_absent_or_whole(w);
       rapt_context_clear(w->ctx);
       failures++;
     }
