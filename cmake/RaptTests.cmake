@@ -32,3 +32,13 @@ if(NOT RAPT_SANITIZE)
   set_tests_properties(house.arrows house.files house.headers house.headers-cxx house.install PROPERTIES
     LABELS house TIMEOUT 120 SKIP_RETURN_CODE 77)
 endif()
+
+# The command as it is typed, and as it is killed.
+if(TARGET rapt_command)
+  add_test(NAME cli.commands COMMAND ${CMAKE_SOURCE_DIR}/tests/cli/test_cli.sh $<TARGET_FILE:rapt_command>)
+  add_test(NAME faults.kill9 COMMAND ${CMAKE_SOURCE_DIR}/tests/faults/kill9.sh $<TARGET_FILE:rapt_command>)
+  set_tests_properties(cli.commands PROPERTIES LABELS cli TIMEOUT 300)
+  set_tests_properties(faults.kill9 PROPERTIES LABELS faults TIMEOUT 300)
+endif()
+add_test(NAME cli.example COMMAND example_train_gpt ${CMAKE_SOURCE_DIR}/LICENSE)
+set_tests_properties(cli.example PROPERTIES LABELS cli TIMEOUT 60 PASS_REGULAR_EXPRESSION "step 200  loss [012]\\.")

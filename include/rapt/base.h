@@ -25,17 +25,17 @@ extern "C" {
 #endif
 
 /* One list makes the enum and the names. */
-#define RAPT_STATUS_LIST(X)                                         \
-  X(RAPT_OK, "ok")                                                  \
-  X(RAPT_ENOMEM, "out of memory")                                   \
-  X(RAPT_EINVAL, "invalid argument")                                \
-  X(RAPT_ESHAPE, "shapes do not fit")                               \
-  X(RAPT_EKEY, "unknown key or value")                              \
-  X(RAPT_EFORMAT, "malformed file")                                 \
-  X(RAPT_EIO, "input or output failed")                             \
-  X(RAPT_ENOTFOUND, "not found")                                    \
-  X(RAPT_EUNSUPPORTED, "not supported")                             \
-  X(RAPT_ENAN, "not a number")                                      \
+#define RAPT_STATUS_LIST(X)                                                                                            \
+  X(RAPT_OK, "ok")                                                                                                     \
+  X(RAPT_ENOMEM, "out of memory")                                                                                      \
+  X(RAPT_EINVAL, "invalid argument")                                                                                   \
+  X(RAPT_ESHAPE, "shapes do not fit")                                                                                  \
+  X(RAPT_EKEY, "unknown key or value")                                                                                 \
+  X(RAPT_EFORMAT, "malformed file")                                                                                    \
+  X(RAPT_EIO, "input or output failed")                                                                                \
+  X(RAPT_ENOTFOUND, "not found")                                                                                       \
+  X(RAPT_EUNSUPPORTED, "not supported")                                                                                \
+  X(RAPT_ENAN, "not a number")                                                                                         \
   X(RAPT_EINTERRUPTED, "interrupted")
 
 typedef enum rapt_status {

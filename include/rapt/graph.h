@@ -64,8 +64,8 @@ RAPT_API rapt_status rapt_params_new(rapt_context *ctx, rapt_params **out);
 RAPT_API void rapt_params_free(rapt_params *params);
 /* The parameter of that name (with the graph's scope before it) as a tensor. Declares it unless it exists; a shape that
  * differs from the earlier one is RAPT_ESHAPE. */
-RAPT_API rapt_tensor *rapt_param(rapt_graph *graph, rapt_params *params, const char *name, int ndim, const int64_t *dims,
-                                 rapt_init init);
+RAPT_API rapt_tensor *rapt_param(rapt_graph *graph, rapt_params *params, const char *name, int ndim,
+                                 const int64_t *dims, rapt_init init);
 /* Memory and first values; the values depend on `seed` and the order of declaration alone. */
 RAPT_API rapt_status rapt_params_start(rapt_params *params, uint64_t seed);
 RAPT_API int64_t rapt_params_count(const rapt_params *params); /* tensors */
@@ -105,17 +105,18 @@ RAPT_API void *rapt_plan_data(rapt_plan *plan, const rapt_tensor *t);
 RAPT_API rapt_tensor *rapt_plan_find(const rapt_plan *plan, const char *name);
 
 typedef struct rapt_plan_stats {
-  int64_t nodes;         /* that are run */
-  int64_t arena_bytes;   /* of all tensors and scratch */
-  int64_t naive_bytes;   /* what they would take without reuse */
-  double plan_seconds;   /* spent in rapt_plan_new */
+  int64_t nodes;       /* that are run */
+  int64_t arena_bytes; /* of all tensors and scratch */
+  int64_t naive_bytes; /* what they would take without reuse */
+  double plan_seconds; /* spent in rapt_plan_new */
 } rapt_plan_stats;
 RAPT_API void rapt_plan_get_stats(const rapt_plan *plan, rapt_plan_stats *stats);
 
 /* Plans by shape: `build` makes the graph for a key of up to 4 numbers the first time that the key is asked for; the
  * least recently used plan is dropped when `capacity` are kept. */
 typedef struct rapt_plan_cache rapt_plan_cache;
-typedef rapt_status (*rapt_build_fn)(void *user, rapt_graph *graph, const int64_t key[4], rapt_tensor **outputs, int *count);
+typedef rapt_status (*rapt_build_fn)(void *user, rapt_graph *graph, const int64_t key[4], rapt_tensor **outputs,
+                                     int *count);
 RAPT_API rapt_status rapt_plan_cache_new(rapt_context *ctx, rapt_build_fn build, void *user, int capacity,
                                          const rapt_plan_options *options, rapt_plan_cache **out);
 RAPT_API rapt_status rapt_plan_cache_get(rapt_plan_cache *cache, const int64_t key[4], rapt_plan **plan);

@@ -43,20 +43,20 @@ typedef struct rapt_eval {
 RAPT_API rapt_status rapt_model_eval(rapt_model *model, const char *text, size_t size, rapt_eval *out);
 
 typedef struct rapt_generate_options {
-  int64_t tokens;     /* to make */
-  double temperature; /* 0: greedy */
-  int64_t top_k;      /* 0: off */
-  double top_p;       /* 0 or 1: off (nucleus; Holtzman et al. 2020) */
-  double min_p;       /* 0: off: drops tokens below min_p times the best one's probability */
+  int64_t tokens;            /* to make */
+  double temperature;        /* 0: greedy */
+  int64_t top_k;             /* 0: off */
+  double top_p;              /* 0 or 1: off (nucleus; Holtzman et al. 2020) */
+  double min_p;              /* 0: off: drops tokens below min_p times the best one's probability */
   double repetition_penalty; /* 0 or 1: off (Keskar et al. 2019) */
   uint64_t seed;
-  bool no_cache;      /* runs the whole window for every token: the same text, slower */
+  bool no_cache; /* runs the whole window for every token: the same text, slower */
 } rapt_generate_options;
 /* Called with the bytes of each new token as soon as they are whole UTF-8; stops when it returns false. */
 typedef bool (*rapt_stream_fn)(void *user, const char *bytes, size_t size);
 /* Continues `prompt` (may be empty: begins with token 0). Past the context the window slides. rapt_context_interrupt stops it. */
-RAPT_API rapt_status rapt_model_generate(rapt_model *model, const char *prompt, size_t size, const rapt_generate_options *options,
-                                         rapt_stream_fn stream, void *user);
+RAPT_API rapt_status rapt_model_generate(rapt_model *model, const char *prompt, size_t size,
+                                         const rapt_generate_options *options, rapt_stream_fn stream, void *user);
 
 #ifdef __cplusplus
 }

@@ -71,7 +71,13 @@ RAPT_API void rapt_split(rapt_tensor *x, int axis, int count, rapt_tensor **part
 RAPT_API rapt_tensor *rapt_matmul(rapt_tensor *a, rapt_tensor *b, bool transpose_a, bool transpose_b);
 
 typedef enum rapt_activation {
-  RAPT_IDENTITY, RAPT_RELU, RAPT_GELU, RAPT_GELU_TANH, RAPT_SILU, RAPT_TANH, RAPT_SIGMOID
+  RAPT_IDENTITY,
+  RAPT_RELU,
+  RAPT_GELU,
+  RAPT_GELU_TANH,
+  RAPT_SILU,
+  RAPT_TANH,
+  RAPT_SIGMOID
 } rapt_activation;
 RAPT_API rapt_tensor *rapt_activate(rapt_tensor *x, rapt_activation activation);
 /* y = activation(x·W + bias): x (…, k), weight (k, n) or (n, k) when transposed (torch.nn.Linear's layout), bias (n) or
@@ -79,7 +85,8 @@ RAPT_API rapt_tensor *rapt_activate(rapt_tensor *x, rapt_activation activation);
 RAPT_API rapt_tensor *rapt_linear(rapt_tensor *x, rapt_tensor *weight, bool transposed, rapt_tensor *bias,
                                   rapt_activation activation);
 /* (B, T, C) with kernel (W, C, F), stride and zero padding on both sides → (B, T', F); T' = (T + 2·padding − W)/stride + 1. */
-RAPT_API rapt_tensor *rapt_conv1d(rapt_tensor *x, rapt_tensor *kernel, rapt_tensor *bias, int64_t stride, int64_t padding);
+RAPT_API rapt_tensor *rapt_conv1d(rapt_tensor *x, rapt_tensor *kernel, rapt_tensor *bias, int64_t stride,
+                                  int64_t padding);
 
 /* ---- Rows: softmax, norms ---------------------------------------------------------------------------------------- */
 /* Over the last axis. A row of −∞ gives zeros. Masks are added as −∞ or given as `mask` (broadcast, 0 hides) or NULL. */
@@ -112,7 +119,8 @@ typedef struct rapt_cross_entropy_options {
 } rapt_cross_entropy_options;
 /* Mean of −log softmax(logits)[label] over the rows that count: logits (…, V), labels int32 (…) → (). Labels outside
  * [0, V) count as ignored. No counted row: 0. */
-RAPT_API rapt_tensor *rapt_cross_entropy(rapt_tensor *logits, rapt_tensor *labels, const rapt_cross_entropy_options *options);
+RAPT_API rapt_tensor *rapt_cross_entropy(rapt_tensor *logits, rapt_tensor *labels,
+                                         const rapt_cross_entropy_options *options);
 /* Soft labels: targets (…, V), mean over rows of −Σ target·log softmax. */
 RAPT_API rapt_tensor *rapt_cross_entropy_soft(rapt_tensor *logits, rapt_tensor *targets);
 /* The same as cross_entropy(x·Wᵀ, labels) without the logits of all rows ever in memory: x (…, C), weight (V, C). */
@@ -130,7 +138,8 @@ typedef struct rapt_attention_options {
 } rapt_attention_options;
 /* softmax(q·kᵀ·scale + bias)·v, tiled: q (B, Tq, H, D), k (B, Tk, G, D), v (B, Tk, G, E), G divides H → (B, Tq, H, E).
  * (Vaswani et al. 2017, eq. 1; grouped heads: Ainslie et al. 2023) */
-RAPT_API rapt_tensor *rapt_attention(rapt_tensor *q, rapt_tensor *k, rapt_tensor *v, const rapt_attention_options *options);
+RAPT_API rapt_tensor *rapt_attention(rapt_tensor *q, rapt_tensor *k, rapt_tensor *v,
+                                     const rapt_attention_options *options);
 /* Rotary positions (Su et al. 2021): x (B, T, H, D), turned by position·base^(−2i/D); positions int32 (T) or (B, T).
  * halves: pairs are (i, i + D/2), as in Llama; else neighbours, as in GPT-J. */
 RAPT_API rapt_tensor *rapt_rotary(rapt_tensor *x, rapt_tensor *positions, double base, bool halves);
@@ -143,7 +152,13 @@ RAPT_API rapt_tensor *rapt_cache_write(rapt_tensor *cache, rapt_tensor *x, rapt_
 
 /* ---- Updates ------------------------------------------------------------------------------------------------------ */
 typedef enum rapt_optimizer {
-  RAPT_ADAMW, RAPT_ADAM, RAPT_ADAMAX, RAPT_SGD, RAPT_RMSPROP, RAPT_ADAGRAD, RAPT_ADADELTA
+  RAPT_ADAMW,
+  RAPT_ADAM,
+  RAPT_ADAMAX,
+  RAPT_SGD,
+  RAPT_RMSPROP,
+  RAPT_ADAGRAD,
+  RAPT_ADADELTA
 } rapt_optimizer;
 typedef struct rapt_update_options {
   rapt_optimizer method;

@@ -33,19 +33,25 @@ RAPT_API rapt_status rapt_recipe_settings(rapt_context *ctx, const char *id, rap
 /* What training tells while it runs. Texts live during the call only. */
 typedef struct rapt_progress {
   int64_t step, steps;
-  double loss, lr, norm;         /* of this step; norm before clipping */
-  double eval_loss;              /* newest evaluation, or NaN */
+  double loss, lr, norm; /* of this step; norm before clipping */
+  double eval_loss;      /* newest evaluation, or NaN */
   double tokens_per_second, seconds, seconds_left;
-  const char *stage;             /* "train", "eval", "n-gram", … */
+  const char *stage; /* "train", "eval", "n-gram", … */
 } rapt_progress;
-typedef enum rapt_event { RAPT_EVENT_PROGRESS, RAPT_EVENT_EVAL, RAPT_EVENT_SAMPLE, RAPT_EVENT_NOTE, RAPT_EVENT_RESULT } rapt_event;
+typedef enum rapt_event {
+  RAPT_EVENT_PROGRESS,
+  RAPT_EVENT_EVAL,
+  RAPT_EVENT_SAMPLE,
+  RAPT_EVENT_NOTE,
+  RAPT_EVENT_RESULT
+} rapt_event;
 typedef void (*rapt_train_fn)(void *user, rapt_event event, const rapt_progress *progress, const char *text);
 
 typedef struct rapt_run_result {
-  char dir[1024];     /* the run directory */
-  bool interrupted;   /* stopped by rapt_context_interrupt or train.stop_at; `rapt train --resume DIR` goes on */
-  bool passed;        /* the pass mark was reached (false where the recipe's data or steps were changed) */
-  double figure;      /* the recipe's figure, e.g. validation nats */
+  char dir[1024];   /* the run directory */
+  bool interrupted; /* stopped by rapt_context_interrupt or train.stop_at; `rapt train --resume DIR` goes on */
+  bool passed;      /* the pass mark was reached (false where the recipe's data or steps were changed) */
+  double figure;    /* the recipe's figure, e.g. validation nats */
 } rapt_run_result;
 
 /* Runs a recipe with settings "key=value" (or read from YAML: rapt_recipe_train_file). Leaves a run directory. */

@@ -30,7 +30,8 @@ RAPT_API rapt_tokenizer_kind rapt_tokenizer_get_kind(const rapt_tokenizer *t);
 RAPT_API int64_t rapt_tokenizer_size(const rapt_tokenizer *t); /* ids are below it */
 /* Ids of a text; *ids is freed with rapt_tokenizer_release. A character that a characters tokenizer lacks is an error that
  * names its byte. Bytes that are not UTF-8 are fine for the other kinds. */
-RAPT_API rapt_status rapt_tokenizer_encode(const rapt_tokenizer *t, const char *text, size_t size, int32_t **ids, int64_t *count);
+RAPT_API rapt_status rapt_tokenizer_encode(const rapt_tokenizer *t, const char *text, size_t size, int32_t **ids,
+                                           int64_t *count);
 RAPT_API void rapt_tokenizer_release(const rapt_tokenizer *t, int32_t *ids);
 /* The bytes of one token, borrowed; NULL for an id that does not exist. */
 RAPT_API const char *rapt_tokenizer_token(const rapt_tokenizer *t, int32_t id, size_t *size);

@@ -27,16 +27,16 @@ rapt_status rapt__fail_errno(rapt_context *ctx, const char *what, const char *pa
 rapt_status rapt__fail_memory(rapt_context *ctx, size_t bytes);
 void rapt__log(rapt_context *ctx, rapt_log_level level, const char *fmt, ...) RAPT_PRINTF(3, 4);
 
-#define RAPT_TRY(expr)                            \
-  do {                                            \
-    rapt_status try_status_ = (expr);             \
-    if (try_status_ != RAPT_OK) return try_status_; \
+#define RAPT_TRY(expr)                                                                                                 \
+  do {                                                                                                                 \
+    rapt_status try_status_ = (expr);                                                                                  \
+    if (try_status_ != RAPT_OK) return try_status_;                                                                    \
   } while (0)
 
 /* Memory through the hook. All return NULL after recording RAPT_ENOMEM. */
-void *rapt__alloc(rapt_context *ctx, size_t bytes);                          /* not cleared */
-void *rapt__new(rapt_context *ctx, size_t count, size_t size);               /* cleared; overflow-checked product */
-void *rapt__grow(rapt_context *ctx, void *old, size_t count, size_t size);   /* realloc; old stays valid on failure */
+void *rapt__alloc(rapt_context *ctx, size_t bytes);                        /* not cleared */
+void *rapt__new(rapt_context *ctx, size_t count, size_t size);             /* cleared; overflow-checked product */
+void *rapt__grow(rapt_context *ctx, void *old, size_t count, size_t size); /* realloc; old stays valid on failure */
 char *rapt__strdup(rapt_context *ctx, const char *s);
 char *rapt__format(rapt_context *ctx, const char *fmt, ...) RAPT_PRINTF(2, 3); /* allocated text */
 void rapt__free(rapt_context *ctx, void *p);

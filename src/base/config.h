@@ -14,12 +14,12 @@ typedef enum rapt__key_type {
 } rapt__key_type;
 
 typedef struct rapt__key {
-  const char *name;    /* "model.layers" */
-  const char *hf;      /* "n_layer" in config.json, or NULL */
+  const char *name; /* "model.layers" */
+  const char *hf;   /* "n_layer" in config.json, or NULL */
   rapt__key_type type;
-  size_t offset;       /* of the field in the struct */
-  const char *initial; /* default, as text */
-  double min, max;     /* of numbers, both ends allowed; min == max: no limit */
+  size_t offset;              /* of the field in the struct */
+  const char *initial;        /* default, as text */
+  double min, max;            /* of numbers, both ends allowed; min == max: no limit */
   const char *const *choices; /* NULL-terminated, for RAPT__KEY_CHOICE */
   const char *help;
 } rapt__key;

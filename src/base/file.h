@@ -38,6 +38,6 @@ rapt_status rapt__file_replace(rapt_context *ctx, const char *path, const void *
 rapt_status rapt__make_dirs(rapt_context *ctx, const char *path); /* mkdir -p */
 bool rapt__file_exists(const char *path);
 char *rapt__path_join(rapt_context *ctx, const char *dir, const char *name); /* allocated */
-double rapt__now(void);                                                     /* monotonic seconds */
+double rapt__now(void);                                                      /* monotonic seconds */
 
 #endif

@@ -9,13 +9,19 @@ static int eval(int argc, char **argv) {
   const char *dir = NULL, *path = NULL;
   bool json = false;
   for (int i = 1; i < argc; i++) {
-    if (strcmp(argv[i], "--json") == 0) json = true;
-    else if (argv[i][0] == '-' && argv[i][1]) return cli_usage(&cli_eval, "unknown option \"%s\"", argv[i]);
-    else if (!dir) dir = argv[i];
-    else if (!path) path = argv[i];
-    else return cli_usage(&cli_eval, "unexpected argument \"%s\"", argv[i]);
+    if (strcmp(argv[i], "--json") == 0)
+      json = true;
+    else if (argv[i][0] == '-' && argv[i][1])
+      return cli_usage(&cli_eval, "unknown option \"%s\"", argv[i]);
+    else if (!dir)
+      dir = argv[i];
+    else if (!path)
+      path = argv[i];
+    else
+      return cli_usage(&cli_eval, "unexpected argument \"%s\"", argv[i]);
   }
-  if (!dir || !path) return cli_usage(&cli_eval, !dir ? "which model directory?" : "which text file? (- for standard input)");
+  if (!dir || !path)
+    return cli_usage(&cli_eval, !dir ? "which model directory?" : "which text file? (- for standard input)");
   size_t size;
   char *text = cli_read(path, &size);
   rapt_context *ctx = text ? cli_context(0) : NULL;
@@ -26,13 +32,15 @@ static int eval(int argc, char **argv) {
   rapt_model *model = NULL;
   rapt_eval e;
   int code = EXIT_DONE;
-  if (rapt_model_load(ctx, dir, &model) != RAPT_OK || rapt_model_eval(model, text, size, &e) != RAPT_OK) code = cli_failed(ctx);
+  if (rapt_model_load(ctx, dir, &model) != RAPT_OK || rapt_model_eval(model, text, size, &e) != RAPT_OK)
+    code = cli_failed(ctx);
   else if (json)
-    printf("{\"loss\": %.9g, \"perplexity\": %.9g, \"bits_per_byte\": %.9g, \"tokens\": %lld, \"bytes\": %lld}\n", e.loss, e.perplexity,
-           e.bits_per_byte, (long long)e.tokens, (long long)e.bytes);
+    printf("{\"loss\": %.9g, \"perplexity\": %.9g, \"bits_per_byte\": %.9g, \"tokens\": %lld, \"bytes\": %lld}\n",
+           e.loss, e.perplexity, e.bits_per_byte, (long long)e.tokens, (long long)e.bytes);
   else
-    printf("loss           %.4f nats a token\nperplexity     %.3f\nbits per byte  %.4f\ntokens         %lld of %lld bytes\n", e.loss,
-           e.perplexity, e.bits_per_byte, (long long)e.tokens, (long long)e.bytes);
+    printf("loss           %.4f nats a token\nperplexity     %.3f\nbits per byte  %.4f\ntokens         %lld of %lld "
+           "bytes\n",
+           e.loss, e.perplexity, e.bits_per_byte, (long long)e.tokens, (long long)e.bytes);
   rapt_model_free(model);
   rapt_context_free(ctx);
   free(text);
@@ -55,9 +63,12 @@ static int generate(int argc, char **argv) {
   struct {
     const char *name;
     double *to, min, max;
-  } numbers[] = {{"--tokens", &tokens, 0, 1e8},       {"--temperature", &o.temperature, 0, 1000},
-                 {"--top-k", &top_k, 0, 1e8},         {"--top-p", &o.top_p, 0, 1},
-                 {"--min-p", &o.min_p, 0, 1},         {"--repetition-penalty", &o.repetition_penalty, 0, 1000},
+  } numbers[] = {{"--tokens", &tokens, 0, 1e8},
+                 {"--temperature", &o.temperature, 0, 1000},
+                 {"--top-k", &top_k, 0, 1e8},
+                 {"--top-p", &o.top_p, 0, 1},
+                 {"--min-p", &o.min_p, 0, 1},
+                 {"--repetition-penalty", &o.repetition_penalty, 0, 1000},
                  {"--seed", &seed, 0, 9007199254740992.0}};
   for (int i = 1; i < argc; i++) {
     bool known = false;
@@ -65,18 +76,24 @@ static int generate(int argc, char **argv) {
       if (!cli_option(numbers[k].name, argc, argv, &i, &value)) continue;
       known = true;
       if (!value || !cli_number(value, &n) || n < numbers[k].min || n > numbers[k].max)
-        return cli_usage(&cli_generate, "%s needs a number from %g to %g", numbers[k].name, numbers[k].min, numbers[k].max);
+        return cli_usage(&cli_generate, "%s needs a number from %g to %g", numbers[k].name, numbers[k].min,
+                         numbers[k].max);
       *numbers[k].to = n;
     }
     if (known) continue;
     if (cli_option("--prompt", argc, argv, &i, &value)) {
       if (!value) return cli_usage(&cli_generate, "--prompt needs a text");
       prompt = value;
-    } else if (strcmp(argv[i], "--no-cache") == 0) o.no_cache = true;
-    else if (strcmp(argv[i], "--no-echo") == 0) silent = true;
-    else if (argv[i][0] == '-') return cli_usage(&cli_generate, "unknown option \"%s\"", argv[i]);
-    else if (dir) return cli_usage(&cli_generate, "unexpected argument \"%s\" (a text to continue goes behind --prompt)", argv[i]);
-    else dir = argv[i];
+    } else if (strcmp(argv[i], "--no-cache") == 0)
+      o.no_cache = true;
+    else if (strcmp(argv[i], "--no-echo") == 0)
+      silent = true;
+    else if (argv[i][0] == '-')
+      return cli_usage(&cli_generate, "unknown option \"%s\"", argv[i]);
+    else if (dir)
+      return cli_usage(&cli_generate, "unexpected argument \"%s\" (a text to continue goes behind --prompt)", argv[i]);
+    else
+      dir = argv[i];
   }
   if (!dir) return cli_usage(&cli_generate, "which model directory?");
   o.tokens = (int64_t)tokens;
@@ -100,8 +117,10 @@ static int generate(int argc, char **argv) {
 
 const command cli_generate = {
     "generate", "DIR [--prompt TEXT] [--tokens N] [options]", "continues a text with a trained model", generate,
-    "\n  --prompt TEXT           text to continue (default: a line break)\n  --tokens N              tokens to make (200)\n"
-    "  --temperature T         0: always the likeliest token (0.8)\n  --top-k K               only the K likeliest tokens (off)\n"
+    "\n  --prompt TEXT           text to continue (default: a line break)\n  --tokens N              tokens to make "
+    "(200)\n"
+    "  --temperature T         0: always the likeliest token (0.8)\n  --top-k K               only the K likeliest "
+    "tokens (off)\n"
     "  --top-p P               only the likeliest tokens of total probability P (off)\n"
     "  --min-p P               only tokens of at least P times the best one's probability (off)\n"
     "  --repetition-penalty R  divides the scores of tokens that were there before (off)\n"

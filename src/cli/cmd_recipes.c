@@ -39,8 +39,8 @@ static int unknown(const char *id) {
   const char *names[256] = {0};
   for (int i = 0; i < rapt_recipe_count() && i < 255; i++) names[i] = rapt_recipe_get(i)->id;
   const char *near = cli_nearest(id, names);
-  fprintf(stderr, "rapt: there is no recipe \"%s\"%s%s%s; `rapt recipes` lists them\n", id, near ? "; did you mean \"" : "",
-          near ? near : "", near ? "\"" : "");
+  fprintf(stderr, "rapt: there is no recipe \"%s\"%s%s%s; `rapt recipes` lists them\n", id,
+          near ? "; did you mean \"" : "", near ? near : "", near ? "\"" : "");
   return EXIT_USAGE;
 }
 
@@ -48,10 +48,14 @@ static int show(int argc, char **argv) {
   const char *id = NULL;
   shown s = {0};
   for (int i = 1; i < argc; i++) {
-    if (strcmp(argv[i], "--config") == 0) s.config = true;
-    else if (argv[i][0] == '-') return cli_usage(&cli_show, "unknown option \"%s\"", argv[i]);
-    else if (id) return cli_usage(&cli_show, "one recipe at a time, not \"%s\" too", argv[i]);
-    else id = argv[i];
+    if (strcmp(argv[i], "--config") == 0)
+      s.config = true;
+    else if (argv[i][0] == '-')
+      return cli_usage(&cli_show, "unknown option \"%s\"", argv[i]);
+    else if (id)
+      return cli_usage(&cli_show, "one recipe at a time, not \"%s\" too", argv[i]);
+    else
+      id = argv[i];
   }
   if (!id) return cli_usage(&cli_show, "which recipe?");
   const rapt_recipe_info *r = rapt_recipe_find(id);
@@ -61,7 +65,8 @@ static int show(int argc, char **argv) {
   if (s.config) {
     printf("# %s: edit, then `rapt train FILE.yaml`\nrecipe: %s\n", r->title, r->id);
   } else {
-    printf("%s: %s\n\npaper      %s\ntask       %s\ndata       %s\nin paper   %s\npass mark  %s\nclaim      %s\nminutes    %d\n\n%s\n\n"
+    printf("%s: %s\n\npaper      %s\ntask       %s\ndata       %s\nin paper   %s\npass mark  %s\nclaim      "
+           "%s\nminutes    %d\n\n%s\n\n"
            "settings (key=value):\n",
            r->id, r->title, r->paper, r->task, r->data, r->paper_figure, r->pass_mark, r->claim, r->minutes, r->about);
   }

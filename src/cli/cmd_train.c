@@ -12,9 +12,12 @@ typedef struct screen {
 } screen;
 
 static void clock_text(char out[32], double seconds) {
-  if (seconds < 100) snprintf(out, 32, "%.0f s", seconds);
-  else if (seconds < 6000) snprintf(out, 32, "%.0f min %02.0f s", floor(seconds / 60), fmod(floor(seconds), 60));
-  else snprintf(out, 32, "%.1f h", seconds / 3600);
+  if (seconds < 100)
+    snprintf(out, 32, "%.0f s", seconds);
+  else if (seconds < 6000)
+    snprintf(out, 32, "%.0f min %02.0f s", floor(seconds / 60), fmod(floor(seconds), 60));
+  else
+    snprintf(out, 32, "%.1f h", seconds / 3600);
 }
 
 static void clear_line(screen *s) {
@@ -32,13 +35,14 @@ static void tell(void *user, rapt_event event, const rapt_progress *p, const cha
     if (!s->terminal && p->seconds - s->told < 10 && p->step != p->steps) return;
     s->told = p->seconds;
     clear_line(s);
-    fprintf(stderr, "step %lld/%lld  loss %.4f  lr %.2g  %.0f tokens/s  %s, %s left%s", (long long)p->step, (long long)p->steps,
-            p->loss, p->lr, p->tokens_per_second, passed, left, s->terminal ? "" : "\n");
+    fprintf(stderr, "step %lld/%lld  loss %.4f  lr %.2g  %.0f tokens/s  %s, %s left%s", (long long)p->step,
+            (long long)p->steps, p->loss, p->lr, p->tokens_per_second, passed, left, s->terminal ? "" : "\n");
     s->line = s->terminal;
     break;
   case RAPT_EVENT_EVAL:
     clear_line(s);
-    fprintf(stderr, "step %lld  train %.4f  validation %.4f  (%s)\n", (long long)p->step, p->loss, p->eval_loss, passed);
+    fprintf(stderr, "step %lld  train %.4f  validation %.4f  (%s)\n", (long long)p->step, p->loss, p->eval_loss,
+            passed);
     break;
   case RAPT_EVENT_SAMPLE:
     clear_line(s);
@@ -65,7 +69,8 @@ static int find_threads(int argc, char **argv) {
 
 static bool is_file(const char *name) {
   size_t n = strlen(name);
-  return strchr(name, '/') || (n > 5 && strcmp(name + n - 5, ".yaml") == 0) || (n > 4 && strcmp(name + n - 4, ".yml") == 0);
+  return strchr(name, '/') || (n > 5 && strcmp(name + n - 5, ".yaml") == 0) ||
+         (n > 4 && strcmp(name + n - 4, ".yml") == 0);
 }
 
 static int train(int argc, char **argv) {
@@ -75,8 +80,10 @@ static int train(int argc, char **argv) {
   if (!settings) return EXIT_FAILED;
   for (int i = 1; i < argc; i++) {
     if (cli_option("--resume", argc, argv, &i, &value)) {
-      if (!value) code = cli_usage(&cli_train, "--resume needs the run directory");
-      else resume = value;
+      if (!value)
+        code = cli_usage(&cli_train, "--resume needs the run directory");
+      else
+        resume = value;
       if (!value) goto done;
     } else if (argv[i][0] == '-') {
       code = cli_usage(&cli_train, "unknown option \"%s\"", argv[i]);
@@ -91,7 +98,8 @@ static int train(int argc, char **argv) {
     }
   }
   if (!what == !resume) {
-    code = cli_usage(&cli_train, resume ? "--resume knows the recipe; leave out \"%s\"" : "which recipe?", what ? what : "");
+    code = cli_usage(&cli_train, resume ? "--resume knows the recipe; leave out \"%s\"" : "which recipe?",
+                     what ? what : "");
     goto done;
   }
   int threads = find_threads(argc, argv);
@@ -103,7 +111,7 @@ static int train(int argc, char **argv) {
   if (!ctx) goto done;
   screen s = {.terminal = isatty(STDERR_FILENO)};
   rapt_run_result result;
-  rapt_status status = resume        ? rapt_recipe_resume(ctx, resume, settings, count, tell, &s, &result)
+  rapt_status status = resume          ? rapt_recipe_resume(ctx, resume, settings, count, tell, &s, &result)
                        : is_file(what) ? rapt_recipe_train_file(ctx, what, settings, count, tell, &s, &result)
                                        : rapt_recipe_train(ctx, what, settings, count, tell, &s, &result);
   clear_line(&s);
@@ -111,8 +119,10 @@ static int train(int argc, char **argv) {
     code = cli_failed(ctx);
   } else {
     code = EXIT_DONE;
-    if (result.interrupted) fprintf(stderr, "stopped; saved. Go on with: rapt train --resume %s\n", result.dir);
-    else fprintf(stderr, "done: %s (open %s/report.html)\n", result.dir, result.dir);
+    if (result.interrupted)
+      fprintf(stderr, "stopped; saved. Go on with: rapt train --resume %s\n", result.dir);
+    else
+      fprintf(stderr, "done: %s (open %s/report.html)\n", result.dir, result.dir);
   }
   rapt_context_free(ctx);
 done:
@@ -121,7 +131,9 @@ done:
 }
 
 const command cli_train = {
-    "train", "RECIPE|FILE.yaml [key=value …] | --resume DIR [key=value …]", "trains a recipe and leaves a run directory", train,
+    "train", "RECIPE|FILE.yaml [key=value …] | --resume DIR [key=value …]",
+    "trains a recipe and leaves a run directory", train,
     "\n  --resume DIR   go on with an interrupted run; the weights end up the same as without the interruption\n"
-    "\nProgress goes to stderr, the result to stdout. Ctrl-C saves and says how to go on. `rapt show RECIPE` lists the settings, for\n"
+    "\nProgress goes to stderr, the result to stdout. Ctrl-C saves and says how to go on. `rapt show RECIPE` lists the "
+    "settings, for\n"
     "instance: rapt train gpt data=my-text.txt train.steps=2000 model.layers=4 out=runs/first\n"};

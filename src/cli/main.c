@@ -3,11 +3,12 @@
 
 #include <string.h>
 
-static const command *const commands[] = {&cli_recipes, &cli_show, &cli_train, &cli_eval, &cli_generate,
-                                          &cli_bench,   &cli_doctor, NULL};
+static const command *const commands[] = {&cli_recipes,  &cli_show,  &cli_train,  &cli_eval,
+                                          &cli_generate, &cli_bench, &cli_doctor, NULL};
 
 static void overview(FILE *to) {
-  fprintf(to, "usage: rapt COMMAND [arguments]\n\nTrains, runs and explains the architectures of the Transformer literature on an "
+  fprintf(to, "usage: rapt COMMAND [arguments]\n\nTrains, runs and explains the architectures of the Transformer "
+              "literature on an "
               "ordinary CPU.\n\n");
   for (int i = 0; commands[i]; i++) fprintf(to, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
   fprintf(to, "\n`rapt COMMAND --help` says more. A first run: rapt train gpt data=my-text.txt\n");
@@ -32,7 +33,8 @@ int main(int argc, char **argv) {
     if (strcmp(argv[1], commands[i]->name) != 0) continue;
     for (int a = 2; a < argc; a++)
       if (cli_is_help(argv[a])) {
-        printf("usage: rapt %s %s\n\n%s\n%s", commands[i]->name, commands[i]->arguments, commands[i]->summary, commands[i]->help);
+        printf("usage: rapt %s %s\n\n%s\n%s", commands[i]->name, commands[i]->arguments, commands[i]->summary,
+               commands[i]->help);
         return EXIT_DONE;
       }
     int code = commands[i]->run(argc - 1, argv + 1);
@@ -43,7 +45,7 @@ int main(int argc, char **argv) {
     return code;
   }
   const char *near = cli_nearest(argv[1], names);
-  fprintf(stderr, "rapt: there is no command \"%s\"%s%s%s; `rapt --help` lists them\n", argv[1], near ? "; did you mean \"" : "",
-          near ? near : "", near ? "\"" : "");
+  fprintf(stderr, "rapt: there is no command \"%s\"%s%s%s; `rapt --help` lists them\n", argv[1],
+          near ? "; did you mean \"" : "", near ? near : "", near ? "\"" : "");
   return EXIT_USAGE;
 }

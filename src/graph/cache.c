@@ -72,8 +72,10 @@ rapt_status rapt_plan_cache_get(rapt_plan_cache *cache, const int64_t key[4], ra
     return status;
   }
   entry *slot = oldest;
-  if (cache->count < cache->capacity) slot = &cache->entries[cache->count++];
-  else drop(slot);
+  if (cache->count < cache->capacity)
+    slot = &cache->entries[cache->count++];
+  else
+    drop(slot);
   made.used = ++cache->clock;
   *slot = made;
   *plan = made.plan;

@@ -29,8 +29,10 @@ static rapt_tensor *total(backward *b, const rapt_tensor *t) {
     int i = n;
     for (share *s = shares; s; s = s->next) parts[--i] = s->t;
     sum = shares->t->node->op->join(parts, n);
-    if (!sum) sum = shares->t;
-    else n = 0;
+    if (!sum)
+      sum = shares->t;
+    else
+      n = 0;
   }
   if (n)
     for (share *s = shares->next; s; s = s->next) sum = rapt_add(sum, s->t);

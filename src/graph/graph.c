@@ -88,8 +88,13 @@ rapt__node *rapt__node_new(rapt_graph *graph, const rapt__op *op, rapt_tensor *c
   }
   if (n_in) memcpy(inputs, in, (size_t)n_in * sizeof *inputs);
   if (attr_size) memcpy(copy, attr, attr_size);
-  *node = (rapt__node){.op = op, .graph = graph, .scope = current_scope(graph), .id = (int32_t)graph->node_count,
-                       .n_in = n_in, .in = inputs, .attr = copy};
+  *node = (rapt__node){.op = op,
+                       .graph = graph,
+                       .scope = current_scope(graph),
+                       .id = (int32_t)graph->node_count,
+                       .n_in = n_in,
+                       .in = inputs,
+                       .attr = copy};
   graph->nodes[graph->node_count++] = node;
   return node;
 }
@@ -113,8 +118,14 @@ rapt_tensor *rapt__node_out(rapt__node *node, rapt_dtype dtype, int ndim, const 
     return &graph->poison;
   }
   rapt_tensor *t = &node->out[node->n_out];
-  *t = (rapt_tensor){.graph = graph, .node = node, .out = node->n_out, .dtype = dtype, .ndim = ndim, .size = size,
-                     .name = "", .id = (int32_t)graph->tensor_count};
+  *t = (rapt_tensor){.graph = graph,
+                     .node = node,
+                     .out = node->n_out,
+                     .dtype = dtype,
+                     .ndim = ndim,
+                     .size = size,
+                     .name = "",
+                     .id = (int32_t)graph->tensor_count};
   for (int i = 0; i < ndim; i++) t->dim[i] = dims[i];
   if (dtype == RAPT_F32 && !(node->op->flags & RAPT__NO_GRADIENT))
     for (int i = 0; i < node->n_in; i++) t->varies |= node->in[i]->varies;

@@ -18,11 +18,11 @@ struct rapt_tensor {
   rapt_dtype dtype;
   int ndim;
   int64_t dim[RAPT_MAX_DIMS];
-  int64_t size;      /* elements */
-  const char *name;  /* of an input, parameter or tap; "" otherwise */
-  int32_t id;        /* index among the graph's tensors */
+  int64_t size;     /* elements */
+  const char *name; /* of an input, parameter or tap; "" otherwise */
+  int32_t id;       /* index among the graph's tensors */
   bool tapped;
-  bool varies;       /* a gradient can flow through it: it depends on a parameter or a differentiable input */
+  bool varies; /* a gradient can flow through it: it depends on a parameter or a differentiable input */
 };
 
 struct rapt__node {
@@ -31,9 +31,9 @@ struct rapt__node {
   const char *scope; /* "h.0.attn" at the time of building */
   int32_t id;        /* order of creation, which is an order of execution */
   int n_in, n_out;
-  rapt_tensor **in;  /* [n_in] */
+  rapt_tensor **in; /* [n_in] */
   rapt_tensor out[RAPT__MAX_OUT];
-  void *attr;        /* the op's own settings, in the graph's arena */
+  void *attr; /* the op's own settings, in the graph's arena */
 };
 
 /* One call of a node's forward function: units [begin, end) of `phase`. */
@@ -63,10 +63,10 @@ typedef struct rapt__split {
 } rapt__split;
 
 enum {
-  RAPT__EFFECT = 1,       /* changes memory outside its outputs (updates): always run */
-  RAPT__NO_GRADIENT = 2,  /* piecewise constant or integer: gradients stop here without an error */
-  RAPT__VIEW = 4,         /* output 0 is input 0's memory with another shape */
-  RAPT__PLACES = 8,       /* output 0 is the concatenation of the inputs' memory: inputs may be computed in place */
+  RAPT__EFFECT = 1,      /* changes memory outside its outputs (updates): always run */
+  RAPT__NO_GRADIENT = 2, /* piecewise constant or integer: gradients stop here without an error */
+  RAPT__VIEW = 4,        /* output 0 is input 0's memory with another shape */
+  RAPT__PLACES = 8,      /* output 0 is the concatenation of the inputs' memory: inputs may be computed in place */
 };
 
 /* An op is one of these, constant, in its own file, and one line in ops.def. */
@@ -76,7 +76,7 @@ struct rapt__op {
   /* Bit i: output 0 may take the memory of input i when that dies here (same size). */
   uint32_t alias;
   void (*split)(const rapt__node *node, const k_kernels *k, rapt__split *split); /* NULL: one phase, one unit */
-  void (*forward)(const rapt__call *call); /* NULL for leaves and views */
+  void (*forward)(const rapt__call *call);                                       /* NULL for leaves and views */
   /* Builds the gradients of the inputs from those of the outputs (dout[i] NULL: zero). din[i] stays NULL for zero; inputs
    * with varies == false may be skipped. NULL: no gradient. */
   void (*grad)(rapt__node *node, rapt_tensor *const *dout, rapt_tensor **din);
@@ -124,7 +124,7 @@ rapt_tensor *rapt__sample(rapt_graph *graph, const char *name, rapt_dtype dtype,
 
 /* A run of nodes of one element each would drown in calls: units of elementwise nodes are blocks of this many. */
 enum { RAPT__BLOCK = 4096 };
-void rapt__split_blocks(const rapt__node *node, rapt__split *split);      /* units of RAPT__BLOCK elements of output 0 */
+void rapt__split_blocks(const rapt__node *node, rapt__split *split); /* units of RAPT__BLOCK elements of output 0 */
 void rapt__split_rows(int64_t rows, int64_t row_size, rapt__split *split); /* units are rows, grain by row size */
 
 extern const rapt__op rapt__op_input, rapt__op_param, rapt__op_fill;
@@ -137,6 +137,7 @@ typedef struct rapt__input_attr {
   double lo, hi;
 } rapt__input_attr;
 
-#define RAPT__DIMS(...) (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]){__VA_ARGS__}
+#define RAPT__DIMS(...)                                                                                                \
+  (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]) { __VA_ARGS__ }
 
 #endif

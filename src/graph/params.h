@@ -19,8 +19,8 @@ struct rapt_params {
   rapt__arena arena;
   rapt__param **items; /* owned array */
   size_t count, capacity;
-  int64_t size;   /* elements of all parameters */
-  int64_t extent; /* elements of the arrays, with padding */
+  int64_t size;    /* elements of all parameters */
+  int64_t extent;  /* elements of the arrays, with padding */
   int64_t decayed; /* elements at the start of the arrays that weight decay reaches */
   bool started;
   real *values;              /* (extent) owned */

@@ -147,8 +147,14 @@ static void run_chunk(void *arg, int64_t chunk, int worker) {
 
 static void run_step(rapt_plan *plan, const step_node *s, uint64_t step) {
   job j = {.plan = plan,
-           .call = {.node = s->node, .k = plan->k, .in = s->in, .out = s->out, .shared = plan->shared,
-                    .scratch = plan->scratch, .seed = plan->seed, .step = step}};
+           .call = {.node = s->node,
+                    .k = plan->k,
+                    .in = s->in,
+                    .out = s->out,
+                    .shared = plan->shared,
+                    .scratch = plan->scratch,
+                    .seed = plan->seed,
+                    .step = step}};
   for (int p = 0; p < s->split.phases; p++) {
     j.call.phase = p;
     j.units = s->split.phase_units ? s->split.phase_units(s->node, plan->k, p) : s->split.units[p];

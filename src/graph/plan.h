@@ -31,6 +31,7 @@ struct rapt_plan {
 
 /* memory.c: lifetimes, in-place use, offsets. `needed[id]` says which nodes run, `kept[id]` which tensors outlive the run.
  * Fills plan->data with offsets turned into addresses of plan->memory, and leaves `scratch_bytes` behind the tensors. */
-rapt_status rapt__plan_memory(rapt_plan *plan, const bool *needed, const bool *kept, bool keep_all, size_t scratch_bytes);
+rapt_status rapt__plan_memory(rapt_plan *plan, const bool *needed, const bool *kept, bool keep_all,
+                              size_t scratch_bytes);
 
 #endif

@@ -12,7 +12,8 @@ static rapt_status bench_gemm(rapt_context *ctx, int64_t m, int64_t n, int64_t k
   rapt_graph *graph;
   rapt_plan *plan = NULL;
   RAPT_TRY(rapt_graph_new(ctx, &graph));
-  rapt_tensor *a = rapt_input(graph, "a", RAPT_F32, 2, (int64_t[]){m, k}), *b = rapt_input(graph, "b", RAPT_F32, 2, (int64_t[]){k, n});
+  rapt_tensor *a = rapt_input(graph, "a", RAPT_F32, 2, (int64_t[]){m, k}),
+              *b = rapt_input(graph, "b", RAPT_F32, 2, (int64_t[]){k, n});
   rapt_tensor *c = rapt_matmul(a, b, false, false);
   rapt_status status = rapt_plan_new(graph, &c, 1, NULL, &plan);
   double best = 1e9, begin = rapt__now();
@@ -24,7 +25,8 @@ static rapt_status bench_gemm(rapt_context *ctx, int64_t m, int64_t n, int64_t k
   }
   char name[64];
   snprintf(name, sizeof name, "matmul %lld x %lld x %lld", (long long)m, (long long)n, (long long)k);
-  if (status == RAPT_OK) each(user, &(rapt_timing){name, "GFLOP/s", best, 2.0 * (double)m * (double)n * (double)k / best * 1e-9});
+  if (status == RAPT_OK)
+    each(user, &(rapt_timing){name, "GFLOP/s", best, 2.0 * (double)m * (double)n * (double)k / best * 1e-9});
   rapt_plan_free(plan);
   rapt_graph_free(graph);
   return status;
@@ -42,11 +44,13 @@ static rapt_status build_step(rapt_model *model, int64_t batch, step *s) {
   rapt__lm_pass pass = {.graph = s->graph, .params = model->params, .config = model->config, .training = true};
   pass.tokens = rapt_input(s->graph, "tokens", RAPT_I32, 2, dims);
   pass.positions = rapt_input(s->graph, "positions", RAPT_I32, 1, &t);
-  rapt_tensor *labels = rapt_input(s->graph, "labels", RAPT_I32, 2, dims), *head, *x = model->arch->hidden(&pass, &head);
+  rapt_tensor *labels = rapt_input(s->graph, "labels", RAPT_I32, 2, dims), *head,
+              *x = model->arch->hidden(&pass, &head);
   s->loss = rapt_cross_entropy(rapt_linear(x, head, true, NULL, RAPT_IDENTITY), labels, NULL);
   s->lr = rapt_input(s->graph, "lr", RAPT_F32, 0, NULL);
   s->count = rapt_input(s->graph, "count", RAPT_F32, 0, NULL);
-  rapt_update_options o = {.method = RAPT_ADAMW, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .weight_decay = 0.1, .clip = 1};
+  rapt_update_options o = {
+      .method = RAPT_ADAMW, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .weight_decay = 0.1, .clip = 1};
   rapt_tensor *norm = rapt_update(model->params, rapt_grad_params(s->loss, model->params), s->lr, s->count, &o);
   return rapt_plan_new(s->graph, (rapt_tensor *[]){s->loss, norm}, 2, NULL, &s->plan);
 }
@@ -60,7 +64,8 @@ static rapt_status bench_gpt(rapt_context *ctx, rapt_timing_fn each, void *user)
   if (status == RAPT_OK) {
     rapt_plan_stats stats;
     rapt_plan_get_stats(s.plan, &stats);
-    each(user, &(rapt_timing){"plan of a GPT step (4 x 128)", "us a node", stats.plan_seconds, stats.plan_seconds * 1e6 / (double)stats.nodes});
+    each(user, &(rapt_timing){"plan of a GPT step (4 x 128)", "us a node", stats.plan_seconds,
+                              stats.plan_seconds * 1e6 / (double)stats.nodes});
     *(real *)rapt_plan_data(s.plan, s.lr) = (real)1e-3;
     *(real *)rapt_plan_data(s.plan, s.count) = 1;
   }
@@ -72,7 +77,8 @@ static rapt_status bench_gpt(rapt_context *ctx, rapt_timing_fn each, void *user)
     if (t < best) best = t;
   }
   if (status == RAPT_OK)
-    each(user, &(rapt_timing){"GPT step (4 x 128, context 64, batch 12)", "tokens/s", best, BATCH * (double)rapt_model_context(model) / best});
+    each(user, &(rapt_timing){"GPT step (4 x 128, context 64, batch 12)", "tokens/s", best,
+                              BATCH * (double)rapt_model_context(model) / best});
   rapt_plan_free(s.plan);
   rapt_graph_free(s.graph);
   rapt_model_free(model);
@@ -80,7 +86,9 @@ static rapt_status bench_gpt(rapt_context *ctx, rapt_timing_fn each, void *user)
 }
 
 rapt_status rapt_bench_run(rapt_context *ctx, rapt_timing_fn each, void *user) {
-  static const int64_t shapes[][3] = {{768, 384, 128}, {768, 512, 128}, {768, 128, 512}, {128, 512, 768}, {64, 64, 32}, {1, 768, 768}, {512, 512, 512}, {1024, 3072, 768}};
-  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) RAPT_TRY(bench_gemm(ctx, shapes[i][0], shapes[i][1], shapes[i][2], each, user));
+  static const int64_t shapes[][3] = {{768, 384, 128}, {768, 512, 128}, {768, 128, 512}, {128, 512, 768},
+                                      {64, 64, 32},    {1, 768, 768},   {512, 512, 512}, {1024, 3072, 768}};
+  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+    RAPT_TRY(bench_gemm(ctx, shapes[i][0], shapes[i][1], shapes[i][2], each, user));
   return bench_gpt(ctx, each, user);
 }

@@ -86,11 +86,12 @@ static rapt_status run(generation *g) {
   return RAPT_OK;
 }
 
-rapt_status rapt_model_generate(rapt_model *model, const char *prompt, size_t size, const rapt_generate_options *options,
-                                rapt_stream_fn stream, void *user) {
+rapt_status rapt_model_generate(rapt_model *model, const char *prompt, size_t size,
+                                const rapt_generate_options *options, rapt_stream_fn stream, void *user) {
   rapt_context *ctx = model->ctx;
   if (!model->tokenizer) return rapt__fail(ctx, RAPT_EINVAL, "the model has no tokenizer, so it cannot read a prompt");
-  if (options->tokens < 0 || options->tokens > (1 << 28)) return rapt__fail(ctx, RAPT_EINVAL, "tokens to generate: %lld", (long long)options->tokens);
+  if (options->tokens < 0 || options->tokens > (1 << 28))
+    return rapt__fail(ctx, RAPT_EINVAL, "tokens to generate: %lld", (long long)options->tokens);
   int32_t *encoded = NULL;
   int64_t count = 0, v = rapt_model_vocabulary(model);
   if (size) RAPT_TRY(rapt__model_encode(model, prompt, size, &encoded, &count));

@@ -25,7 +25,16 @@ int64_t rapt__attention_units(const k_attention *a, bool backward) {
 
 static size_t gemm_room(const k_kernels *k, const k_attention *a) {
   int64_t wide = most(most(a->dim, a->dim_v), BK), deep = wide;
-  k_gemm g = {.m = BQ, .n = wide, .k = deep, .a_row = 1, .a_col = 7, .b_row = 1, .b_col = 7, .c_row = wide, .alpha = 2, .activation = -1};
+  k_gemm g = {.m = BQ,
+              .n = wide,
+              .k = deep,
+              .a_row = 1,
+              .a_col = 7,
+              .b_row = 1,
+              .b_col = 7,
+              .c_row = wide,
+              .alpha = 2,
+              .activation = -1};
   return rapt__gemm_scratch(k, &g);
 }
 
@@ -57,16 +66,29 @@ static int64_t first_key(const k_attention *a, int64_t i) {
 }
 
 /* A product with free strides, on this thread. */
-static void product(const k_kernels *k, const workspace *w, int64_t m, int64_t n, int64_t depth, real alpha, const real *a,
-                    int64_t a_row, int64_t a_col, const real *b, int64_t b_row, int64_t b_col, real *c, int64_t c_row, bool add) {
-  k_gemm g = {.m = m, .n = n, .k = depth, .a = a, .a_row = a_row, .a_col = a_col, .b = b, .b_row = b_row, .b_col = b_col,
-              .c = c, .c_row = c_row, .alpha = alpha, .accumulate = add, .activation = -1};
+static void product(const k_kernels *k, const workspace *w, int64_t m, int64_t n, int64_t depth, real alpha,
+                    const real *a, int64_t a_row, int64_t a_col, const real *b, int64_t b_row, int64_t b_col, real *c,
+                    int64_t c_row, bool add) {
+  k_gemm g = {.m = m,
+              .n = n,
+              .k = depth,
+              .a = a,
+              .a_row = a_row,
+              .a_col = a_col,
+              .b = b,
+              .b_row = b_row,
+              .b_col = b_col,
+              .c = c,
+              .c_row = c_row,
+              .alpha = alpha,
+              .accumulate = add,
+              .activation = -1};
   rapt__gemm(k, &g, w->gemm);
 }
 
 /* Scores (nq, nk) of queries i0… and keys j0…: scaled, biased, hidden keys −∞. */
-static void score_tile(const k_kernels *k, const k_attention *a, const workspace *w, int64_t b, int64_t h, int64_t i0, int64_t nq,
-                       int64_t j0, int64_t nk) {
+static void score_tile(const k_kernels *k, const k_attention *a, const workspace *w, int64_t b, int64_t h, int64_t i0,
+                       int64_t nq, int64_t j0, int64_t nk) {
   int64_t g = h / (a->heads / a->kv_heads);
   const real *q = a->q + b * a->q_batch + i0 * a->q_time + h * a->q_head;
   const real *key = a->k + b * a->k_batch + j0 * a->k_time + g * a->k_head;
@@ -90,7 +112,8 @@ static void key_range(const k_attention *a, int64_t b, int64_t i0, int64_t nq, i
 }
 
 /* Second pass for those who asked: P = exp(score − lse). */
-static void write_probs(const k_kernels *k, const k_attention *a, const workspace *w, int64_t b, int64_t h, int64_t i0, int64_t nq) {
+static void write_probs(const k_kernels *k, const k_attention *a, const workspace *w, int64_t b, int64_t h, int64_t i0,
+                        int64_t nq) {
   int64_t first, last;
   key_range(a, b, i0, nq, &first, &last);
   real *probs = a->probs + ((b * a->heads + h) * a->tq + i0) * a->tk;
@@ -137,14 +160,15 @@ void rapt__attention_forward(const k_kernels *k, const k_attention *a, int64_t u
   for (int64_t i = 0; i < nq; i++) {
     bool none = w.top[i] == -INFINITY;
     k->scale(e, none ? 0 : 1 / w.sum[i], w.acc + i * e, a->out + b * a->o_batch + (i0 + i) * a->o_time + h * a->o_head);
-    if (a->lse) a->lse[(b * a->heads + h) * a->tq + i0 + i] = none ? (real)-INFINITY : w.top[i] + (real)log((double)w.sum[i]);
+    if (a->lse)
+      a->lse[(b * a->heads + h) * a->tq + i0 + i] = none ? (real)-INFINITY : w.top[i] + (real)log((double)w.sum[i]);
   }
   if (a->probs) write_probs(k, a, &w, b, h, i0, nq);
 }
 
 /* Gradients of one tile, P = exp(score − lse): dv += Pᵀ·do, dS = P∘(do·vᵀ − d), dq += dS·k·scale, dk += dSᵀ·q·scale. */
-static void backward_tile(const k_kernels *k, const k_attention *a, const workspace *w, int64_t b, int64_t h, int64_t i0, int64_t nq,
-                          int64_t j0, int64_t nk) {
+static void backward_tile(const k_kernels *k, const k_attention *a, const workspace *w, int64_t b, int64_t h,
+                          int64_t i0, int64_t nq, int64_t j0, int64_t nk) {
   int64_t g = h / (a->heads / a->kv_heads), e = a->dim_v;
   const real *q = a->q + b * a->q_batch + i0 * a->q_time + h * a->q_head;
   const real *key = a->k + b * a->k_batch + j0 * a->k_time + g * a->k_head;
@@ -156,8 +180,10 @@ static void backward_tile(const k_kernels *k, const k_attention *a, const worksp
   score_tile(k, a, w, b, h, i0, nq, j0, nk);
   for (int64_t i = 0; i < nq; i++) {
     real lse = a->lse[(b * a->heads + h) * a->tq + i0 + i], *row = w->scores + i * BK;
-    if (lse == -INFINITY) memset(row, 0, (size_t)nk * sizeof *row);
-    else k->exp_shift(nk, -lse, 1, row, row);
+    if (lse == -INFINITY)
+      memset(row, 0, (size_t)nk * sizeof *row);
+    else
+      k->exp_shift(nk, -lse, 1, row, row);
   }
   product(k, w, nk, e, nq, 1, w->scores, 1, BK, dout, a->o_time, 1, dv, a->v_time, true);
   product(k, w, nq, nk, e, 1, dout, a->o_time, 1, v, 1, a->v_time, w->grads, BK, false);

@@ -18,15 +18,15 @@ typedef struct k_attention {
   int64_t k_batch, k_time, k_head;
   int64_t v_batch, v_time, v_head;
   int64_t o_batch, o_time, o_head;
-  const int32_t *lengths;  /* (batch): keys at and past it are hidden (padding); or NULL */
-  const real *bias;        /* added to the scaled scores, or NULL; strides may be 0 to broadcast; the key axis has stride 1 */
+  const int32_t *lengths; /* (batch): keys at and past it are hidden (padding); or NULL */
+  const real *bias; /* added to the scaled scores, or NULL; strides may be 0 to broadcast; the key axis has stride 1 */
   int64_t bias_batch, bias_head, bias_query;
-  real *out;   /* forward */
-  real *lse;   /* (batch, heads, tq) log-sum-exp of every row; written forward, read backward; a row with no key: −∞ */
-  real *probs; /* (batch, heads, tq, tk) the whole matrix, when somebody asks to see it; else NULL */
-  const real *o, *dout;      /* backward: forward's output and its gradient */
-  real *dq, *dk, *dv;        /* backward; overwritten */
-  real *dbias;               /* (batch, heads, tq, tk), the gradient of the bias before it is summed to the bias's shape; or NULL */
+  real *out; /* forward */
+  real *lse; /* (batch, heads, tq) log-sum-exp of every row; written forward, read backward; a row with no key: −∞ */
+  real *probs;          /* (batch, heads, tq, tk) the whole matrix, when somebody asks to see it; else NULL */
+  const real *o, *dout; /* backward: forward's output and its gradient */
+  real *dq, *dk, *dv;   /* backward; overwritten */
+  real *dbias; /* (batch, heads, tq, tk), the gradient of the bias before it is summed to the bias's shape; or NULL */
 } k_attention;
 
 /* Forward: units are independent (batch, head, query block). Backward: units are (batch, kv head): each owns its part of dq,

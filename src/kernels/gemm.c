@@ -50,15 +50,17 @@ static void skinny_unit(const k_kernels *k, const k_gemm *g, int64_t j0, int64_t
   for (int64_t i = 0; i < g->m; i++) {
     const real *a = g->a + i * g->a_row;
     real *c = g->c + i * g->c_row + j0;
-    if (g->b_col == 1) k->gevm(g->k, j1 - j0, a, g->b + j0, g->b_row, c, g->accumulate);
-    else k->gemv(j1 - j0, g->k, g->b + j0 * g->b_col, g->b_col, a, c, g->accumulate);
+    if (g->b_col == 1)
+      k->gevm(g->k, j1 - j0, a, g->b + j0, g->b_row, c, g->accumulate);
+    else
+      k->gemv(j1 - j0, g->k, g->b + j0 * g->b_col, g->b_col, a, c, g->accumulate);
   }
   epilogue(k, g, 0, g->m, j0, j1);
 }
 
 /* One tile at the border of C: computed in full beside it, then the part that exists is copied. */
-static void edge_tile(const k_kernels *k, int64_t depth, const real *a, int64_t a_row, int64_t a_col, const real *b, real *c,
-                      int64_t c_row, int64_t rows, int64_t columns, bool accumulate, real *tile) {
+static void edge_tile(const k_kernels *k, int64_t depth, const real *a, int64_t a_row, int64_t a_col, const real *b,
+                      real *c, int64_t c_row, int64_t rows, int64_t columns, bool accumulate, real *tile) {
   k->gemm_tile(depth, a, a_row, a_col, b, tile, k->gemm_nr, false);
   for (int64_t i = 0; i < rows; i++)
     for (int64_t j = 0; j < columns; j++)
@@ -95,16 +97,18 @@ static void blocked_unit(const k_kernels *k, const k_gemm *g, const k_gemm_plan 
         const real *a = is_packed ? rows + (i - i0) * depth : g->a + i * g->a_row + p0 * g->a_col;
         int64_t a_row = is_packed ? 1 : g->a_row, a_col = is_packed ? mr : g->a_col;
         real *c = g->c + i * g->c_row + j;
-        if (whole && j1 - j >= nr) k->gemm_tile(depth, a, a_row, a_col, b, c, g->c_row, add);
-        else edge_tile(k, depth, a, a_row, a_col, b, c, g->c_row, least(mr, i1 - i), least(nr, j1 - j), add, tile);
+        if (whole && j1 - j >= nr)
+          k->gemm_tile(depth, a, a_row, a_col, b, c, g->c_row, add);
+        else
+          edge_tile(k, depth, a, a_row, a_col, b, c, g->c_row, least(mr, i1 - i), least(nr, j1 - j), add, tile);
       }
     }
   }
   epilogue(k, g, i0, i1, j0, j1);
 }
 
-void rapt__gemm_unit(const k_kernels *k, const k_gemm *g, const k_gemm_plan *plan, int phase, int64_t unit, void *shared,
-                     void *scratch) {
+void rapt__gemm_unit(const k_kernels *k, const k_gemm *g, const k_gemm_plan *plan, int phase, int64_t unit,
+                     void *shared, void *scratch) {
   int64_t nr = k->gemm_nr, panels = up(g->n, nr);
   if (phase == 1 && plan->path == SKINNY) {
     skinny_unit(k, g, unit * plan->nc, least((unit + 1) * plan->nc, g->n));

@@ -20,8 +20,8 @@ typedef struct k_gemm_plan {
 
 /* Looks only at the sizes, strides and epilogue of `g`; pointers may be NULL here. */
 void rapt__gemm_plan(const k_kernels *k, const k_gemm *g, k_gemm_plan *plan);
-void rapt__gemm_unit(const k_kernels *k, const k_gemm *g, const k_gemm_plan *plan, int phase, int64_t unit, void *shared,
-                     void *scratch);
+void rapt__gemm_unit(const k_kernels *k, const k_gemm *g, const k_gemm_plan *plan, int phase, int64_t unit,
+                     void *shared, void *scratch);
 /* The whole product on this thread, with scratch of the size that rapt__gemm_scratch says. */
 size_t rapt__gemm_scratch(const k_kernels *k, const k_gemm *g);
 void rapt__gemm(const k_kernels *k, const k_gemm *g, void *scratch);

@@ -15,16 +15,21 @@
 typedef rapt_real real;
 
 /* y[i] = f(x[i]); in place. */
-#define K_UNARY_LIST(X)                                                                                              \
-  X(neg) X(abs) X(sign) X(square) X(sqrt) X(rsqrt) X(recip) X(exp) X(log) X(log1p) X(expm1) X(sin) X(cos) X(tanh)   \
-  X(erf) X(sigmoid) X(relu) X(gelu) X(gelu_tanh) X(silu) X(softplus) X(floor)
+/* The formatter does not settle on a form for these two lists. */
+/* clang-format off */
+#define K_UNARY_LIST(X)                                                                                                \
+  X(neg)                                                                                                               \
+  X(abs) X(sign) X(square) X(sqrt) X(rsqrt) X(recip) X(exp) X(log) X(log1p) X(expm1) X(sin) X(cos) X(tanh) X(erf)      \
+      X(sigmoid) X(relu) X(gelu) X(gelu_tanh) X(silu) X(softplus) X(floor)
 
 /* y[i] = f(a[i·sa], b[i·sb]) with strides sa, sb of 0 (a scalar) or 1; in place for operands of stride 1.
  * The second row are derivatives times the incoming gradient b = dy: a is the input x, or the output y where the name
  * says _y: tanh_grad_y = dy·(1 − y²), sigmoid_grad_y = dy·y·(1 − y); relu_grad is 0 at x ≤ 0. */
-#define K_BINARY_LIST(X)                                                                                             \
-  X(add) X(sub) X(mul) X(div) X(max) X(min) X(pow) X(lt) X(le) X(eq)                                                \
-  X(tanh_grad_y) X(sigmoid_grad_y) X(relu_grad) X(gelu_grad) X(gelu_tanh_grad) X(silu_grad) X(softplus_grad)
+#define K_BINARY_LIST(X)                                                                                               \
+  X(add)                                                                                                               \
+  X(sub) X(mul) X(div) X(max) X(min) X(pow) X(lt) X(le) X(eq) X(tanh_grad_y) X(sigmoid_grad_y) X(relu_grad)            \
+      X(gelu_grad) X(gelu_tanh_grad) X(silu_grad) X(softplus_grad)
+/* clang-format on */
 
 enum {
 #define K_UNARY_ENUM(name) K_UNARY_##name,
@@ -42,8 +47,9 @@ typedef void (*k_binary_fn)(int64_t n, const real *a, int64_t sa, const real *b,
 
 /* What an optimizer's update needs besides the arrays. Fields that a method does not have are ignored. */
 typedef struct k_optim {
-  real lr, beta1, beta2, eps, weight_decay; /* weight decay is decoupled (AdamW) for adamw, added to the gradient elsewhere */
-  real momentum;                            /* sgd; rmsprop */
+  real lr, beta1, beta2, eps,
+      weight_decay; /* weight decay is decoupled (AdamW) for adamw, added to the gradient elsewhere */
+  real momentum;    /* sgd; rmsprop */
   bool nesterov;
   real correction1, correction2; /* Adam's 1 − β₁ᵗ and 1 − β₂ᵗ; 1 turns the bias correction off */
   real scale;                    /* every gradient is multiplied by this first (global-norm clipping) */
@@ -60,11 +66,11 @@ typedef struct k_gemm {
   real *c; /* C[i, j] at c[i·c_row + j] */
   int64_t c_row;
   real alpha;
-  bool accumulate;       /* C += instead of C = */
-  const real *bias;      /* (n), added to every row of the result, or NULL */
-  int activation;        /* K_UNARY_… applied last, or −1 */
-  real *before;          /* where activation ≥ 0: C before it, same row stride as C, or NULL */
-  const real *residual;  /* (m, n) with row stride residual_row, added after bias and activation, or NULL */
+  bool accumulate;      /* C += instead of C = */
+  const real *bias;     /* (n), added to every row of the result, or NULL */
+  int activation;       /* K_UNARY_… applied last, or −1 */
+  real *before;         /* where activation ≥ 0: C before it, same row stride as C, or NULL */
+  const real *residual; /* (m, n) with row stride residual_row, added after bias and activation, or NULL */
   int64_t residual_row;
 } k_gemm;
 
@@ -89,15 +95,16 @@ typedef struct k_kernels {
   void (*transpose)(int64_t rows, int64_t cols, const real *x, int64_t ldx, real *y, int64_t ldy);
 
   /* Rows. softmax and log_softmax are stable; a row of −∞ alone gives zeros (softmax) or −∞ (log_softmax), never NaN. */
-  void (*softmax)(int64_t n, const real *x, real *y);                                /* in place */
-  void (*softmax_grad)(int64_t n, const real *y, const real *dy, real *dx);          /* dx = y·(dy − Σ y·dy); in place on dy */
-  void (*log_softmax)(int64_t n, const real *x, real *y);                            /* in place */
-  void (*log_softmax_grad)(int64_t n, const real *y, const real *dy, real *dx);      /* dx = dy − exp(y)·Σ dy */
+  void (*softmax)(int64_t n, const real *x, real *y);                       /* in place */
+  void (*softmax_grad)(int64_t n, const real *y, const real *dy, real *dx); /* dx = y·(dy − Σ y·dy); in place on dy */
+  void (*log_softmax)(int64_t n, const real *x, real *y);                   /* in place */
+  void (*log_softmax_grad)(int64_t n, const real *y, const real *dy, real *dx); /* dx = dy − exp(y)·Σ dy */
   real (*logsumexp)(int64_t n, const real *x);
   /* dx = scale·(exp(x − lse)), without the one-hot part of cross-entropy; in place. */
   void (*exp_shift)(int64_t n, real shift, real scale, const real *x, real *y); /* y = scale·exp(x + shift) */
   /* y = (x − mean)·rstd·weight + bias over one row; weight, bias may be NULL; mean and rstd are written. (Ba et al. 2016) */
-  void (*layer_norm)(int64_t n, const real *x, const real *weight, const real *bias, real eps, real *y, real *mean, real *rstd);
+  void (*layer_norm)(int64_t n, const real *x, const real *weight, const real *bias, real eps, real *y, real *mean,
+                     real *rstd);
   void (*layer_norm_grad)(int64_t n, const real *x, const real *weight, real mean, real rstd, const real *dy, real *dx);
   /* y = x·rstd·weight with rstd = 1/√(mean(x²) + eps). (Zhang & Sennrich 2019) */
   void (*rms_norm)(int64_t n, const real *x, const real *weight, real eps, real *y, real *rstd);
@@ -110,10 +117,13 @@ typedef struct k_kernels {
 
   /* Optimizers: parameters p updated in place from gradient g and the method's state arrays. */
   void (*adamw)(int64_t n, const k_optim *o, real *p, const real *g, real *m, real *v);
-  void (*adam)(int64_t n, const k_optim *o, real *p, const real *g, real *m, real *v); /* L2 in the gradient, Kingma & Ba */
+  void (*adam)(int64_t n, const k_optim *o, real *p, const real *g, real *m,
+               real *v); /* L2 in the gradient, Kingma & Ba */
   void (*adamax)(int64_t n, const k_optim *o, real *p, const real *g, real *m, real *u);
-  void (*sgd)(int64_t n, const k_optim *o, real *p, const real *g, real *momentum); /* momentum may be NULL if o->momentum = 0 */
-  void (*rmsprop)(int64_t n, const k_optim *o, real *p, const real *g, real *v, real *momentum); /* as torch.optim; momentum may be NULL */
+  void (*sgd)(int64_t n, const k_optim *o, real *p, const real *g,
+              real *momentum); /* momentum may be NULL if o->momentum = 0 */
+  void (*rmsprop)(int64_t n, const k_optim *o, real *p, const real *g, real *v,
+                  real *momentum); /* as torch.optim; momentum may be NULL */
   void (*adagrad)(int64_t n, const k_optim *o, real *p, const real *g, real *v);
   void (*adadelta)(int64_t n, const k_optim *o, real *p, const real *g, real *v, real *u); /* beta2 is rho */
 

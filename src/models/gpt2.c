@@ -23,22 +23,32 @@ static const char *const activations[] = {"gelu_new", "gelu", "relu", "swiglu", 
 
 #define AT(field) offsetof(gpt_config, field)
 static const rapt__key keys[] = {
-    {"model.vocabulary", "vocab_size", RAPT__KEY_INT, AT(vocabulary), "0", 0, 1 << 24, NULL, "tokens in the vocabulary; 0: the tokenizer's"},
-    {"model.context", "n_positions", RAPT__KEY_INT, AT(context), "64", 1, 1 << 20, NULL, "tokens that a prediction can see"},
+    {"model.vocabulary", "vocab_size", RAPT__KEY_INT, AT(vocabulary), "0", 0, 1 << 24, NULL,
+     "tokens in the vocabulary; 0: the tokenizer's"},
+    {"model.context", "n_positions", RAPT__KEY_INT, AT(context), "64", 1, 1 << 20, NULL,
+     "tokens that a prediction can see"},
     {"model.layers", "n_layer", RAPT__KEY_INT, AT(layers), "4", 1, 1024, NULL, "blocks of attention and feed-forward"},
     {"model.heads", "n_head", RAPT__KEY_INT, AT(heads), "4", 1, 1024, NULL, "attention heads; divides the width"},
-    {"model.kv_heads", "n_kv_head", RAPT__KEY_INT, AT(kv_heads), "0", 0, 1024, NULL, "heads of keys and values (grouped-query attention); 0: as many as heads"},
+    {"model.kv_heads", "n_kv_head", RAPT__KEY_INT, AT(kv_heads), "0", 0, 1024, NULL,
+     "heads of keys and values (grouped-query attention); 0: as many as heads"},
     {"model.width", "n_embd", RAPT__KEY_INT, AT(width), "128", 1, 1 << 16, NULL, "size of the hidden state"},
-    {"model.inner", "n_inner", RAPT__KEY_INT, AT(inner), "0", 0, 1 << 18, NULL, "size of the feed-forward layer; 0: 4 × width"},
-    {"model.dropout", "resid_pdrop", RAPT__KEY_REAL, AT(dropout), "0", 0, 0.99, NULL, "dropout of embeddings and residual branches"},
+    {"model.inner", "n_inner", RAPT__KEY_INT, AT(inner), "0", 0, 1 << 18, NULL,
+     "size of the feed-forward layer; 0: 4 × width"},
+    {"model.dropout", "resid_pdrop", RAPT__KEY_REAL, AT(dropout), "0", 0, 0.99, NULL,
+     "dropout of embeddings and residual branches"},
     {"model.eps", "layer_norm_epsilon", RAPT__KEY_REAL, AT(eps), "1e-5", 0, 1, NULL, "added to the variance in norms"},
-    {"model.init", "initializer_range", RAPT__KEY_REAL, AT(init), "0.02", 0, 10, NULL, "standard deviation of new weights"},
-    {"model.position", "position", RAPT__KEY_CHOICE, AT(position), "learned", 0, 0, positions, "positions: learned table or rotary"},
-    {"model.rope_base", "rope_theta", RAPT__KEY_REAL, AT(rope_base), "10000", 1, 1e9, NULL, "base of the rotary frequencies"},
+    {"model.init", "initializer_range", RAPT__KEY_REAL, AT(init), "0.02", 0, 10, NULL,
+     "standard deviation of new weights"},
+    {"model.position", "position", RAPT__KEY_CHOICE, AT(position), "learned", 0, 0, positions,
+     "positions: learned table or rotary"},
+    {"model.rope_base", "rope_theta", RAPT__KEY_REAL, AT(rope_base), "10000", 1, 1e9, NULL,
+     "base of the rotary frequencies"},
     {"model.norm", "norm", RAPT__KEY_CHOICE, AT(norm), "layer", 0, 0, norms, "layer norm or RMS norm"},
-    {"model.activation", "activation_function", RAPT__KEY_CHOICE, AT(activation), "gelu_new", 0, 0, activations, "of the feed-forward layer"},
+    {"model.activation", "activation_function", RAPT__KEY_CHOICE, AT(activation), "gelu_new", 0, 0, activations,
+     "of the feed-forward layer"},
     {"model.bias", "bias", RAPT__KEY_BOOL, AT(bias), "true", 0, 0, NULL, "biases in linear layers and layer norms"},
-    {"model.tied", "tie_word_embeddings", RAPT__KEY_BOOL, AT(tied), "true", 0, 0, NULL, "output weights are the token embeddings"},
+    {"model.tied", "tie_word_embeddings", RAPT__KEY_BOOL, AT(tied), "true", 0, 0, NULL,
+     "output weights are the token embeddings"},
     {0}};
 #undef AT
 
@@ -46,11 +56,14 @@ static rapt_status check(rapt_context *ctx, const void *config) {
   const gpt_config *c = config;
   int64_t kv = c->kv_heads ? c->kv_heads : c->heads;
   if (c->width % c->heads != 0)
-    return rapt__fail(ctx, RAPT_EKEY, "model.heads=%lld does not divide model.width=%lld", (long long)c->heads, (long long)c->width);
+    return rapt__fail(ctx, RAPT_EKEY, "model.heads=%lld does not divide model.width=%lld", (long long)c->heads,
+                      (long long)c->width);
   if (c->heads % kv != 0)
-    return rapt__fail(ctx, RAPT_EKEY, "model.kv_heads=%lld does not divide model.heads=%lld", (long long)kv, (long long)c->heads);
+    return rapt__fail(ctx, RAPT_EKEY, "model.kv_heads=%lld does not divide model.heads=%lld", (long long)kv,
+                      (long long)c->heads);
   if (c->position == ROPE && (c->width / c->heads) % 2 != 0)
-    return rapt__fail(ctx, RAPT_EKEY, "model.position=rope needs an even head size, not %lld", (long long)(c->width / c->heads));
+    return rapt__fail(ctx, RAPT_EKEY, "model.position=rope needs an even head size, not %lld",
+                      (long long)(c->width / c->heads));
   if (c->vocabulary < 1) return rapt__fail(ctx, RAPT_EKEY, "model.vocabulary is not set");
   return RAPT_OK;
 }
@@ -87,7 +100,8 @@ static rapt_tensor *attention(const rapt__lm_pass *pass, const rapt__layers *l, 
     if (t == 1) options.lengths = pass->filled;
   }
   rapt_tensor *y = rapt_reshape(rapt_attention(q, k, v, &options), 3, (int64_t[]){b, t, c->width});
-  return rapt__nn_linear(l, "c_proj", y, c->width, false, c->bias, c->init / sqrt(2.0 * (double)c->layers), RAPT_IDENTITY);
+  return rapt__nn_linear(l, "c_proj", y, c->width, false, c->bias, c->init / sqrt(2.0 * (double)c->layers),
+                         RAPT_IDENTITY);
 }
 
 static rapt_tensor *feed_forward(const rapt__layers *l, const gpt_config *c, rapt_tensor *x) {
@@ -108,7 +122,8 @@ static rapt_tensor *hidden(const rapt__lm_pass *pass, rapt_tensor **head) {
   rapt_tensor *wte = rapt__nn_table(&l, "wte", c->vocabulary, c->width, c->init);
   rapt_tensor *x = rapt_embedding(wte, pass->tokens);
   rapt_tensor *at = pass->positions;
-  if (c->position == LEARNED) x = rapt_add(x, rapt_embedding(rapt__nn_table(&l, "wpe", c->context, c->width, c->init), at));
+  if (c->position == LEARNED)
+    x = rapt_add(x, rapt_embedding(rapt__nn_table(&l, "wpe", c->context, c->width, c->init), at));
   x = rapt_dropout(x, drop);
   for (int i = 0; i < (int)c->layers; i++) {
     rapt_scope_begin(pass->graph, "h.%d", i);
@@ -133,7 +148,14 @@ static rapt_tensor *hidden(const rapt__lm_pass *pass, rapt_tensor **head) {
 static int64_t context(const void *config) { return ((const gpt_config *)config)->context; }
 static int64_t *vocabulary(void *config) { return &((gpt_config *)config)->vocabulary; }
 
-const rapt__model rapt__model_gpt2 = {
-    .name = "gpt2", .hf_class = "GPT2LMHeadModel", .hf_type = "gpt2", .hf_prefix = "transformer.", .keys = keys,
-    .config_size = sizeof(gpt_config), .check = check, .hidden = hidden, .context = context, .vocabulary = vocabulary,
-    .has_cache = true};
+const rapt__model rapt__model_gpt2 = {.name = "gpt2",
+                                      .hf_class = "GPT2LMHeadModel",
+                                      .hf_type = "gpt2",
+                                      .hf_prefix = "transformer.",
+                                      .keys = keys,
+                                      .config_size = sizeof(gpt_config),
+                                      .check = check,
+                                      .hidden = hidden,
+                                      .context = context,
+                                      .vocabulary = vocabulary,
+                                      .has_cache = true};

@@ -13,18 +13,18 @@ typedef struct rapt__lm_pass {
   const void *config;
   rapt_tensor *tokens;    /* int32 (B, T) */
   rapt_tensor *positions; /* int32 (T) */
-  bool training;       /* dropout on */
+  bool training;          /* dropout on */
   /* With a key/value cache (generation): the store of caches, the position of tokens[:, 0], and how many tokens the caches
    * hold afterwards. For T > 1 the pass begins a sequence (start = 0). */
   rapt_params *caches;
-  rapt_tensor *start; /* int32 () */
+  rapt_tensor *start;  /* int32 () */
   rapt_tensor *filled; /* int32 (B) */
 } rapt__lm_pass;
 
 typedef struct rapt__model {
-  const char *name;     /* "gpt2" */
-  const char *hf_class; /* "GPT2LMHeadModel" */
-  const char *hf_type;  /* "gpt2": model_type in config.json */
+  const char *name;      /* "gpt2" */
+  const char *hf_class;  /* "GPT2LMHeadModel" */
+  const char *hf_type;   /* "gpt2": model_type in config.json */
   const char *hf_prefix; /* tensors of the hub may lack it: "transformer." */
   const rapt__key *keys; /* of its config struct */
   size_t config_size;
@@ -38,7 +38,7 @@ typedef struct rapt__model {
   bool has_cache;
 } rapt__model;
 
-extern const rapt__model *const rapt__models[]; /* then NULL */
-const rapt__model *rapt__model_find(const char *name);      /* by name or hf_type; NULL */
+extern const rapt__model *const rapt__models[];        /* then NULL */
+const rapt__model *rapt__model_find(const char *name); /* by name or hf_type; NULL */
 
 #endif

@@ -10,8 +10,8 @@ static rapt_tensor *param(const rapt__layers *l, const char *name, const char *p
   return rapt_param(l->graph, l->params, full, ndim, dims, init);
 }
 
-rapt_tensor *rapt__nn_linear(const rapt__layers *l, const char *name, rapt_tensor *x, int64_t out, bool transposed, bool bias,
-                             double std, rapt_activation activation) {
+rapt_tensor *rapt__nn_linear(const rapt__layers *l, const char *name, rapt_tensor *x, int64_t out, bool transposed,
+                             bool bias, double std, rapt_activation activation) {
   int64_t in = rapt_dim(x, -1);
   int64_t dims[2] = {transposed ? out : in, transposed ? in : out};
   rapt_tensor *w = param(l, name, "weight", 2, dims, (rapt_init){RAPT_INIT_NORMAL, std, false});

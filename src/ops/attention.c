@@ -14,8 +14,15 @@ typedef struct attention_attr {
 static k_attention describe(const rapt__node *node, int at) {
   const attention_attr *t = node->attr;
   const rapt_tensor *q = node->in[0], *k = node->in[1], *v = node->in[2];
-  k_attention a = {.batch = q->dim[0], .tq = q->dim[1], .heads = q->dim[2], .dim = q->dim[3], .tk = k->dim[1],
-                   .kv_heads = k->dim[2], .dim_v = v->dim[3], .scale = (real)t->scale, .causal = t->causal,
+  k_attention a = {.batch = q->dim[0],
+                   .tq = q->dim[1],
+                   .heads = q->dim[2],
+                   .dim = q->dim[3],
+                   .tk = k->dim[1],
+                   .kv_heads = k->dim[2],
+                   .dim_v = v->dim[3],
+                   .scale = (real)t->scale,
+                   .causal = t->causal,
                    .window = t->window};
   a.q_head = a.dim, a.q_time = a.heads * a.q_head, a.q_batch = a.tq * a.q_time;
   a.k_head = a.dim, a.k_time = a.kv_heads * a.k_head, a.k_batch = a.tk * a.k_time;
@@ -106,10 +113,14 @@ static rapt_tensor *attention_sample(rapt_graph *graph, int i) {
   return rapt_attention(q, k, v, &o);
 }
 
-const rapt__op rapt__op_attention = {.name = "attention", .split = attention_split, .forward = attention_forward,
-                                     .grad = attention_grad_of, .samples = 5, .sample = attention_sample};
-const rapt__op rapt__op_attention_grad = {.name = "attention_grad", .split = attention_grad_split,
-                                          .forward = attention_grad_forward};
+const rapt__op rapt__op_attention = {.name = "attention",
+                                     .split = attention_split,
+                                     .forward = attention_forward,
+                                     .grad = attention_grad_of,
+                                     .samples = 5,
+                                     .sample = attention_sample};
+const rapt__op rapt__op_attention_grad = {
+    .name = "attention_grad", .split = attention_grad_split, .forward = attention_grad_forward};
 
 static bool bias_fits(const rapt_tensor *bias, const int64_t *full) {
   if (bias->ndim < 1 || bias->ndim > 4 || bias->dim[bias->ndim - 1] != full[3]) return false;
@@ -125,23 +136,27 @@ rapt_tensor *rapt_attention(rapt_tensor *q, rapt_tensor *k, rapt_tensor *v, cons
   if (rapt__poisoned(q) || rapt__poisoned(k) || rapt__poisoned(v)) return &graph->poison;
   if (q->ndim != 4 || k->ndim != 4 || v->ndim != 4 || q->dim[0] != k->dim[0] || q->dim[0] != v->dim[0] ||
       k->dim[1] != v->dim[1] || k->dim[2] != v->dim[2] || q->dim[3] != k->dim[3] || q->dim[2] % k->dim[2] != 0)
-    return rapt__poison(graph, RAPT_ESHAPE,
-                        "attention: q %s, k %s, v %s; (B, Tq, H, D), (B, Tk, G, D), (B, Tk, G, E) with G dividing H are needed",
-                        rapt__shape_text(q), rapt__shape_text(k), rapt__shape_text(v));
+    return rapt__poison(
+        graph, RAPT_ESHAPE,
+        "attention: q %s, k %s, v %s; (B, Tq, H, D), (B, Tk, G, D), (B, Tk, G, E) with G dividing H are needed",
+        rapt__shape_text(q), rapt__shape_text(k), rapt__shape_text(v));
   int64_t full[4] = {q->dim[0], q->dim[2], q->dim[1], k->dim[1]};
   rapt_tensor *in[5] = {q, k, v};
   int n = 3;
   if (options->lengths) in[n++] = options->lengths;
   if (options->bias) in[n++] = options->bias;
   if (options->lengths && (options->lengths->dtype != RAPT_I32 || options->lengths->size != q->dim[0]))
-    return rapt__poison(graph, RAPT_ESHAPE, "attention: lengths %s must be int32 (%lld)", rapt__shape_text(options->lengths),
-                        (long long)q->dim[0]);
+    return rapt__poison(graph, RAPT_ESHAPE, "attention: lengths %s must be int32 (%lld)",
+                        rapt__shape_text(options->lengths), (long long)q->dim[0]);
   if (options->bias && !rapt__poisoned(options->bias) && !bias_fits(options->bias, full))
     return rapt__poison(graph, RAPT_ESHAPE, "attention: bias %s does not broadcast to (%lld, %lld, %lld, %lld)",
                         rapt__shape_text(options->bias), (long long)full[0], (long long)full[1], (long long)full[2],
                         (long long)full[3]);
-  attention_attr t = {.scale = options->scale != 0 ? options->scale : 1 / sqrt((double)q->dim[3]), .causal = options->causal,
-                      .window = options->window, .has_lengths = options->lengths != NULL, .has_bias = options->bias != NULL};
+  attention_attr t = {.scale = options->scale != 0 ? options->scale : 1 / sqrt((double)q->dim[3]),
+                      .causal = options->causal,
+                      .window = options->window,
+                      .has_lengths = options->lengths != NULL,
+                      .has_bias = options->bias != NULL};
   rapt__node *node = rapt__node_new(graph, &rapt__op_attention, in, n, &t, sizeof t);
   if (!node) return &graph->poison;
   rapt_tensor *y = rapt__node_out(node, RAPT_F32, RAPT__DIMS(q->dim[0], q->dim[1], q->dim[2], v->dim[3]));

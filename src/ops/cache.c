@@ -14,13 +14,14 @@ static void cache_write_forward(const rapt__call *call) {
     memcpy(to + (b * capacity + at) * row, RAPT__IN(call, 1) + b * t * row, (size_t)(n * row) * sizeof(real));
 }
 
-const rapt__op rapt__op_cache_write = {.name = "cache_write", .flags = RAPT__EFFECT | RAPT__VIEW | RAPT__NO_GRADIENT,
-                                       .forward = cache_write_forward};
+const rapt__op rapt__op_cache_write = {
+    .name = "cache_write", .flags = RAPT__EFFECT | RAPT__VIEW | RAPT__NO_GRADIENT, .forward = cache_write_forward};
 
 rapt_tensor *rapt_cache_write(rapt_tensor *cache, rapt_tensor *x, rapt_tensor *at) {
   rapt_graph *graph = cache->graph;
   if (rapt__poisoned(cache) || rapt__poisoned(x) || rapt__poisoned(at)) return &graph->poison;
-  bool fits = cache->ndim == x->ndim && cache->ndim >= 2 && cache->dim[0] == x->dim[0] && at->dtype == RAPT_I32 && at->size == 1;
+  bool fits = cache->ndim == x->ndim && cache->ndim >= 2 && cache->dim[0] == x->dim[0] && at->dtype == RAPT_I32 &&
+              at->size == 1;
   for (int i = 2; fits && i < x->ndim; i++) fits = cache->dim[i] == x->dim[i];
   if (!fits)
     return rapt__poison(graph, RAPT_ESHAPE, "cache_write: %s does not go into a cache of %s", rapt__shape_text(x),

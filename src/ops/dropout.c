@@ -35,8 +35,13 @@ static rapt_tensor *dropout_sample(rapt_graph *graph, int i) {
   return rapt_dropout(rapt__sample(graph, "x", RAPT_F32, -1, 1, RAPT__DIMS(5, 7)), 0.3);
 }
 
-const rapt__op rapt__op_dropout = {.name = "dropout", .alias = 1, .split = dropout_split, .forward = dropout_forward,
-                                   .grad = dropout_grad, .samples = 1, .sample = dropout_sample};
+const rapt__op rapt__op_dropout = {.name = "dropout",
+                                   .alias = 1,
+                                   .split = dropout_split,
+                                   .forward = dropout_forward,
+                                   .grad = dropout_grad,
+                                   .samples = 1,
+                                   .sample = dropout_sample};
 
 rapt_tensor *rapt_dropout(rapt_tensor *x, double p) {
   if (rapt__poisoned(x) || p == 0) return x;

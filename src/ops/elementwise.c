@@ -54,9 +54,13 @@ static rapt_tensor *unary_sample(rapt_graph *graph, int i) {
   return rapt__unary(i, rapt__sample(graph, "x", RAPT_F32, positive ? 0.3 : -2, 2, RAPT__DIMS(3, 5)));
 }
 
-const rapt__op rapt__op_unary = {
-    .name = "unary", .alias = 1, .split = block_split, .forward = unary_forward, .grad = unary_grad,
-    .samples = K_UNARY_COUNT, .sample = unary_sample};
+const rapt__op rapt__op_unary = {.name = "unary",
+                                 .alias = 1,
+                                 .split = block_split,
+                                 .forward = unary_forward,
+                                 .grad = unary_grad,
+                                 .samples = K_UNARY_COUNT,
+                                 .sample = unary_sample};
 
 rapt_tensor *rapt__unary(int kernel, rapt_tensor *x) {
   kernel_attr attr = {kernel};
@@ -65,7 +69,7 @@ rapt_tensor *rapt__unary(int kernel, rapt_tensor *x) {
   return rapt__op1(x->graph, &rapt__op_unary, &x, 1, &attr, sizeof attr, x->ndim, x->dim);
 }
 
-#define UNARY(name) \
+#define UNARY(name)                                                                                                    \
   rapt_tensor *rapt_##name(rapt_tensor *x) { return rapt__unary(K_UNARY_##name, x); }
 UNARY(neg)
 UNARY(abs)
@@ -125,8 +129,10 @@ static void binary_split(const rapt__node *node, const k_kernels *k, rapt__split
   (void)k;
   const binary_attr *attr = node->attr;
   int64_t inner = attr->dim[attr->axes - 1];
-  if (attr->axes == 1) rapt__split_blocks(node, split);
-  else rapt__split_rows(node->out[0].size / inner, inner, split);
+  if (attr->axes == 1)
+    rapt__split_blocks(node, split);
+  else
+    rapt__split_rows(node->out[0].size / inner, inner, split);
 }
 
 static void binary_forward(const rapt__call *call) {
@@ -193,7 +199,8 @@ static void binary_grad(rapt__node *node, rapt_tensor *const *dout, rapt_tensor 
 }
 
 static rapt_tensor *binary_sample(rapt_graph *graph, int i) {
-  static const int kernels[] = {K_BINARY_add, K_BINARY_sub, K_BINARY_mul, K_BINARY_div, K_BINARY_max, K_BINARY_min, K_BINARY_pow};
+  static const int kernels[] = {K_BINARY_add, K_BINARY_sub, K_BINARY_mul, K_BINARY_div,
+                                K_BINARY_max, K_BINARY_min, K_BINARY_pow};
   rapt_tensor *a, *b;
   double lo = kernels[i % 7] == K_BINARY_div || kernels[i % 7] == K_BINARY_pow ? 0.5 : -2;
   switch (i / 7) {
@@ -213,17 +220,21 @@ static rapt_tensor *binary_sample(rapt_graph *graph, int i) {
   return rapt__binary(kernels[i % 7], a, b);
 }
 
-const rapt__op rapt__op_binary = {
-    .name = "binary", .alias = 3, .split = binary_split, .forward = binary_forward, .grad = binary_grad, .samples = 21,
-    .sample = binary_sample};
+const rapt__op rapt__op_binary = {.name = "binary",
+                                  .alias = 3,
+                                  .split = binary_split,
+                                  .forward = binary_forward,
+                                  .grad = binary_grad,
+                                  .samples = 21,
+                                  .sample = binary_sample};
 
 rapt_tensor *rapt__binary(int kernel, rapt_tensor *a, rapt_tensor *b) {
   if (rapt__poisoned(a) || rapt__poisoned(b)) return &a->graph->poison;
   int64_t dims[RAPT_MAX_DIMS];
   int n = rapt__broadcast_dims(a, b, dims);
   if (n < 0 || a->dtype != RAPT_F32 || b->dtype != RAPT_F32)
-    return rapt__poison(a->graph, RAPT_ESHAPE, "an elementwise op cannot take %s and %s together%s", rapt__shape_text(a),
-                        rapt__shape_text(b), n < 0 ? "" : ": both must be reals");
+    return rapt__poison(a->graph, RAPT_ESHAPE, "an elementwise op cannot take %s and %s together%s",
+                        rapt__shape_text(a), rapt__shape_text(b), n < 0 ? "" : ": both must be reals");
   binary_attr attr = {.kernel = kernel};
   merge_axes(&attr, a, b, n, dims);
   rapt_tensor *y = rapt__op1(a->graph, &rapt__op_binary, (rapt_tensor *[]){a, b}, 2, &attr, sizeof attr, n, dims);
@@ -245,9 +256,12 @@ rapt_tensor *rapt_equal(rapt_tensor *a, rapt_tensor *b) { return rapt__binary(K_
 /* ---- Activations by name ---- */
 
 int rapt__activation_kernel(rapt_activation activation) {
-  static const int kernels[] = {[RAPT_IDENTITY] = -1,           [RAPT_RELU] = K_UNARY_relu,
-                                [RAPT_GELU] = K_UNARY_gelu,     [RAPT_GELU_TANH] = K_UNARY_gelu_tanh,
-                                [RAPT_SILU] = K_UNARY_silu,     [RAPT_TANH] = K_UNARY_tanh,
+  static const int kernels[] = {[RAPT_IDENTITY] = -1,
+                                [RAPT_RELU] = K_UNARY_relu,
+                                [RAPT_GELU] = K_UNARY_gelu,
+                                [RAPT_GELU_TANH] = K_UNARY_gelu_tanh,
+                                [RAPT_SILU] = K_UNARY_silu,
+                                [RAPT_TANH] = K_UNARY_tanh,
                                 [RAPT_SIGMOID] = K_UNARY_sigmoid};
   return kernels[activation];
 }

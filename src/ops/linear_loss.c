@@ -63,7 +63,7 @@ static void chunk_split(const rapt__node *node, const k_kernels *k, rapt__split 
   const chunk_attr *t = node->attr;
   size_t packed = 0;
   for (int which = 0; which < 3; which++)
-    for (int64_t c = 0; c < chunks_of(t); c += chunks_of(t) > 1 ? chunks_of(t) - 1 : 1) {
+    for (int64_t c = 0; c<chunks_of(t); c += chunks_of(t)> 1 ? chunks_of(t) - 1 : 1) {
       k_gemm g = product_of(t, c, which);
       k_gemm_plan plan;
       rapt__gemm_plan(k, &g, &plan);
@@ -134,11 +134,15 @@ static rapt_tensor *chunk_sample(rapt_graph *graph, int i) {
   rapt_tensor *x = rapt__sample(graph, "x", RAPT_F32, -1, 1, RAPT__DIMS(2, 3, 4));
   rapt_tensor *w = rapt__sample(graph, "w", RAPT_F32, -1, 1, RAPT__DIMS(5, 4));
   rapt_tensor *labels = rapt__sample(graph, "labels", RAPT_I32, -1, 5, RAPT__DIMS(2, 3));
-  return rapt_linear_cross_entropy(x, w, labels, i ? &(rapt_cross_entropy_options){.label_smoothing = 0.2, .ignore = 1} : NULL);
+  return rapt_linear_cross_entropy(x, w, labels,
+                                   i ? &(rapt_cross_entropy_options){.label_smoothing = 0.2, .ignore = 1} : NULL);
 }
 
-const rapt__op rapt__op_linear_cross_entropy = {.name = "linear_cross_entropy", .split = chunk_split,
-                                                .forward = chunk_forward, .grad = chunk_grad, .samples = 2,
+const rapt__op rapt__op_linear_cross_entropy = {.name = "linear_cross_entropy",
+                                                .split = chunk_split,
+                                                .forward = chunk_forward,
+                                                .grad = chunk_grad,
+                                                .samples = 2,
                                                 .sample = chunk_sample};
 
 rapt_tensor *rapt_linear_cross_entropy(rapt_tensor *x, rapt_tensor *weight, rapt_tensor *labels,
@@ -153,7 +157,8 @@ rapt_tensor *rapt_linear_cross_entropy(rapt_tensor *x, rapt_tensor *weight, rapt
   t.chunk = (1 << 21) / weight->dim[0]; /* 8 MB of logits, but enough rows for a good product */
   t.chunk = t.chunk < 64 ? 64 : t.chunk;
   if (t.chunk > t.rows) t.chunk = t.rows;
-  rapt__node *node = rapt__node_new(graph, &rapt__op_linear_cross_entropy, (rapt_tensor *[]){x, weight, labels}, 3, &t, sizeof t);
+  rapt__node *node =
+      rapt__node_new(graph, &rapt__op_linear_cross_entropy, (rapt_tensor *[]){x, weight, labels}, 3, &t, sizeof t);
   if (!node) return &graph->poison;
   rapt_tensor *loss = rapt__node_out(node, RAPT_F32, 0, NULL);
   rapt__node_out(node, RAPT_F32, x->ndim, x->dim);

@@ -78,9 +78,9 @@ static void grad_rows_split(const rapt__node *node, const k_kernels *k, rapt__sp
 
 static void cross_entropy_grad_of(rapt__node *node, rapt_tensor *const *dout, rapt_tensor **din) {
   rapt_tensor *x = node->in[0];
-  din[0] = rapt__op1(node->graph, &rapt__op_cross_entropy_grad,
-                     (rapt_tensor *[]){x, node->in[1], &node->out[1], dout[0]}, 4, node->attr, sizeof(rapt__loss_attr),
-                     x->ndim, x->dim);
+  din[0] =
+      rapt__op1(node->graph, &rapt__op_cross_entropy_grad, (rapt_tensor *[]){x, node->in[1], &node->out[1], dout[0]}, 4,
+                node->attr, sizeof(rapt__loss_attr), x->ndim, x->dim);
 }
 
 static rapt_tensor *cross_entropy_sample(rapt_graph *graph, int i) {
@@ -90,14 +90,20 @@ static rapt_tensor *cross_entropy_sample(rapt_graph *graph, int i) {
   return rapt_cross_entropy(x, labels, &options);
 }
 
-const rapt__op rapt__op_cross_entropy = {.name = "cross_entropy", .split = rows_split, .forward = cross_entropy_forward,
-                                         .grad = cross_entropy_grad_of, .samples = 4, .sample = cross_entropy_sample};
-const rapt__op rapt__op_cross_entropy_grad = {.name = "cross_entropy_grad", .alias = 1, .split = grad_rows_split,
-                                              .forward = cross_entropy_grad_forward};
+const rapt__op rapt__op_cross_entropy = {.name = "cross_entropy",
+                                         .split = rows_split,
+                                         .forward = cross_entropy_forward,
+                                         .grad = cross_entropy_grad_of,
+                                         .samples = 4,
+                                         .sample = cross_entropy_sample};
+const rapt__op rapt__op_cross_entropy_grad = {
+    .name = "cross_entropy_grad", .alias = 1, .split = grad_rows_split, .forward = cross_entropy_grad_forward};
 
 rapt__loss_attr rapt__loss_settings(const rapt_cross_entropy_options *options, int64_t classes) {
-  return (rapt__loss_attr){.smoothing = options ? options->label_smoothing : 0, .ignore = options ? options->ignore : -100,
-                           .sum = options && options->sum, .classes = classes};
+  return (rapt__loss_attr){.smoothing = options ? options->label_smoothing : 0,
+                           .ignore = options ? options->ignore : -100,
+                           .sum = options && options->sum,
+                           .classes = classes};
 }
 
 rapt_tensor *rapt_cross_entropy(rapt_tensor *logits, rapt_tensor *labels, const rapt_cross_entropy_options *options) {

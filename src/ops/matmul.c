@@ -13,9 +13,16 @@ typedef struct matmul_attr {
 } matmul_attr;
 
 static k_gemm matmul_product(const matmul_attr *t) {
-  return (k_gemm){.m = t->m, .n = t->n, .k = t->k, .alpha = 1, .activation = -1, .c_row = t->n,
-                  .a_row = t->transpose_a ? 1 : t->k, .a_col = t->transpose_a ? t->m : 1,
-                  .b_row = t->transpose_b ? 1 : t->n, .b_col = t->transpose_b ? t->k : 1};
+  return (k_gemm){.m = t->m,
+                  .n = t->n,
+                  .k = t->k,
+                  .alpha = 1,
+                  .activation = -1,
+                  .c_row = t->n,
+                  .a_row = t->transpose_a ? 1 : t->k,
+                  .a_col = t->transpose_a ? t->m : 1,
+                  .b_row = t->transpose_b ? 1 : t->n,
+                  .b_col = t->transpose_b ? t->k : 1};
 }
 
 static void split_product(const k_kernels *k, const k_gemm *g, rapt__split *split) {
@@ -80,11 +87,13 @@ static void matmul_grad(rapt__node *node, rapt_tensor *const *dout, rapt_tensor 
   const matmul_attr *t = node->attr;
   rapt_tensor *a = node->in[0], *b = node->in[1], *dc = dout[0];
   if (a->varies) {
-    rapt_tensor *da = t->transpose_a ? rapt_matmul(b, dc, t->transpose_b, true) : rapt_matmul(dc, b, false, !t->transpose_b);
+    rapt_tensor *da =
+        t->transpose_a ? rapt_matmul(b, dc, t->transpose_b, true) : rapt_matmul(dc, b, false, !t->transpose_b);
     din[0] = rapt__sum_like(da, a);
   }
   if (b->varies) {
-    rapt_tensor *db = t->transpose_b ? rapt_matmul(dc, a, true, t->transpose_a) : rapt_matmul(a, dc, !t->transpose_a, false);
+    rapt_tensor *db =
+        t->transpose_b ? rapt_matmul(dc, a, true, t->transpose_a) : rapt_matmul(a, dc, !t->transpose_a, false);
     din[1] = rapt__sum_like(db, b);
   }
 }
@@ -105,8 +114,12 @@ static rapt_tensor *matmul_sample(rapt_graph *graph, int i) {
   return rapt_matmul(a, b, ta, tb);
 }
 
-const rapt__op rapt__op_matmul = {.name = "matmul", .split = matmul_split, .forward = matmul_forward, .grad = matmul_grad,
-                                  .samples = 6, .sample = matmul_sample};
+const rapt__op rapt__op_matmul = {.name = "matmul",
+                                  .split = matmul_split,
+                                  .forward = matmul_forward,
+                                  .grad = matmul_grad,
+                                  .samples = 6,
+                                  .sample = matmul_sample};
 
 rapt_tensor *rapt_matmul(rapt_tensor *a, rapt_tensor *b, bool transpose_a, bool transpose_b) {
   rapt_graph *graph = a->graph;
@@ -160,8 +173,15 @@ typedef struct linear_attr {
 } linear_attr;
 
 static k_gemm linear_product(const linear_attr *t) {
-  return (k_gemm){.m = t->rows, .n = t->n, .k = t->k, .alpha = 1, .activation = rapt__activation_kernel(t->activation),
-                  .c_row = t->n, .a_row = t->k, .a_col = 1, .b_row = t->transposed ? 1 : t->n,
+  return (k_gemm){.m = t->rows,
+                  .n = t->n,
+                  .k = t->k,
+                  .alpha = 1,
+                  .activation = rapt__activation_kernel(t->activation),
+                  .c_row = t->n,
+                  .a_row = t->k,
+                  .a_col = 1,
+                  .b_row = t->transposed ? 1 : t->n,
                   .b_col = t->transposed ? t->k : 1};
 }
 
@@ -183,7 +203,8 @@ static void linear_forward(const rapt__call *call) {
 static void linear_grad(rapt__node *node, rapt_tensor *const *dout, rapt_tensor **din) {
   const linear_attr *t = node->attr;
   rapt_tensor *x = node->in[0], *w = node->in[1];
-  rapt_tensor *dz = t->activation == RAPT_IDENTITY ? dout[0] : rapt__activation_grad(t->activation, &node->out[1], dout[0]);
+  rapt_tensor *dz =
+      t->activation == RAPT_IDENTITY ? dout[0] : rapt__activation_grad(t->activation, &node->out[1], dout[0]);
   if (x->varies) din[0] = rapt_linear(dz, w, !t->transposed, NULL, RAPT_IDENTITY);
   rapt_tensor *flat_dz = rapt_reshape(dz, RAPT__DIMS(t->rows, t->n));
   if (w->varies) {
@@ -202,8 +223,12 @@ static rapt_tensor *linear_sample(rapt_graph *graph, int i) {
   return rapt_linear(x, w, i & 1, b, (rapt_activation)(i % 7));
 }
 
-const rapt__op rapt__op_linear = {.name = "linear", .split = linear_split, .forward = linear_forward, .grad = linear_grad,
-                                  .samples = 14, .sample = linear_sample};
+const rapt__op rapt__op_linear = {.name = "linear",
+                                  .split = linear_split,
+                                  .forward = linear_forward,
+                                  .grad = linear_grad,
+                                  .samples = 14,
+                                  .sample = linear_sample};
 
 rapt_tensor *rapt_linear(rapt_tensor *x, rapt_tensor *weight, bool transposed, rapt_tensor *bias,
                          rapt_activation activation) {
@@ -218,8 +243,10 @@ rapt_tensor *rapt_linear(rapt_tensor *x, rapt_tensor *weight, bool transposed, r
   t.n = weight->dim[transposed ? 0 : 1];
   if (weight->dim[transposed ? 1 : 0] != t.k || (bias && (bias->ndim != 1 || bias->dim[0] != t.n)))
     return rapt__poison(graph, RAPT_ESHAPE, "linear: x %s, weight %s%s, bias %s do not fit", rapt__shape_text(x),
-                        rapt__shape_text(weight), transposed ? " transposed" : "", bias ? rapt__shape_text(bias) : "none");
-  rapt__node *node = rapt__node_new(graph, &rapt__op_linear, (rapt_tensor *[]){x, weight, bias}, bias ? 3 : 2, &t, sizeof t);
+                        rapt__shape_text(weight), transposed ? " transposed" : "",
+                        bias ? rapt__shape_text(bias) : "none");
+  rapt__node *node =
+      rapt__node_new(graph, &rapt__op_linear, (rapt_tensor *[]){x, weight, bias}, bias ? 3 : 2, &t, sizeof t);
   if (!node) return &graph->poison;
   int64_t dims[RAPT_MAX_DIMS];
   for (int i = 0; i < x->ndim; i++) dims[i] = x->dim[i];
@@ -254,5 +281,9 @@ static rapt_tensor *column_sum_sample(rapt_graph *graph, int i) {
   return rapt__op1(graph, &rapt__op_column_sum, &x, 1, NULL, 0, 1, &x->dim[1]);
 }
 
-const rapt__op rapt__op_column_sum = {.name = "column_sum", .split = column_sum_split, .forward = column_sum_forward,
-                                      .grad = column_sum_grad, .samples = 2, .sample = column_sum_sample};
+const rapt__op rapt__op_column_sum = {.name = "column_sum",
+                                      .split = column_sum_split,
+                                      .forward = column_sum_forward,
+                                      .grad = column_sum_grad,
+                                      .samples = 2,
+                                      .sample = column_sum_sample};

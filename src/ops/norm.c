@@ -89,10 +89,11 @@ static void layer_norm_grad_of(rapt__node *node, rapt_tensor *const *dout, rapt_
   int64_t n = width(x);
   if (x->varies)
     din[0] = rapt__op1(node->graph, &rapt__op_layer_norm_grad,
-                       (rapt_tensor *[]){x, dy, mean, rstd, t->has_weight ? node->in[1] : NULL}, 4 + t->has_weight, NULL,
-                       0, x->ndim, x->dim);
+                       (rapt_tensor *[]){x, dy, mean, rstd, t->has_weight ? node->in[1] : NULL}, 4 + t->has_weight,
+                       NULL, 0, x->ndim, x->dim);
   if (t->has_weight && node->in[1]->varies)
-    din[1] = rapt__op1(node->graph, &rapt__op_norm_weight_grad, (rapt_tensor *[]){x, dy, rstd, mean}, 4, NULL, 0, 1, &n);
+    din[1] =
+        rapt__op1(node->graph, &rapt__op_norm_weight_grad, (rapt_tensor *[]){x, dy, rstd, mean}, 4, NULL, 0, 1, &n);
   if (t->has_bias && node->in[1 + t->has_weight]->varies) din[1 + t->has_weight] = bias_grad(dy);
 }
 
@@ -119,24 +120,34 @@ static rapt_tensor *rms_norm_sample(rapt_graph *graph, int i) {
   return rapt_rms_norm(x, i ? rapt__sample(graph, "w", RAPT_F32, -1, 2, RAPT__DIMS(7)) : NULL, 1e-6);
 }
 
-const rapt__op rapt__op_layer_norm = {.name = "layer_norm", .split = rows_split, .forward = layer_norm_forward,
-                                      .grad = layer_norm_grad_of, .samples = 3, .sample = layer_norm_sample};
-const rapt__op rapt__op_layer_norm_grad = {.name = "layer_norm_grad", .split = rows_split,
-                                           .forward = layer_norm_grad_forward};
-const rapt__op rapt__op_rms_norm = {.name = "rms_norm", .split = rows_split, .forward = rms_norm_forward,
-                                    .grad = rms_norm_grad_of, .samples = 2, .sample = rms_norm_sample};
-const rapt__op rapt__op_rms_norm_grad = {.name = "rms_norm_grad", .split = rows_split, .forward = rms_norm_grad_forward};
-const rapt__op rapt__op_norm_weight_grad = {.name = "norm_weight_grad", .split = norm_weight_grad_split,
-                                            .forward = norm_weight_grad_forward};
+const rapt__op rapt__op_layer_norm = {.name = "layer_norm",
+                                      .split = rows_split,
+                                      .forward = layer_norm_forward,
+                                      .grad = layer_norm_grad_of,
+                                      .samples = 3,
+                                      .sample = layer_norm_sample};
+const rapt__op rapt__op_layer_norm_grad = {
+    .name = "layer_norm_grad", .split = rows_split, .forward = layer_norm_grad_forward};
+const rapt__op rapt__op_rms_norm = {.name = "rms_norm",
+                                    .split = rows_split,
+                                    .forward = rms_norm_forward,
+                                    .grad = rms_norm_grad_of,
+                                    .samples = 2,
+                                    .sample = rms_norm_sample};
+const rapt__op rapt__op_rms_norm_grad = {
+    .name = "rms_norm_grad", .split = rows_split, .forward = rms_norm_grad_forward};
+const rapt__op rapt__op_norm_weight_grad = {
+    .name = "norm_weight_grad", .split = norm_weight_grad_split, .forward = norm_weight_grad_forward};
 
 static bool fits(const rapt_tensor *x, const rapt_tensor *v) { return !v || (v->ndim == 1 && v->dim[0] == width(x)); }
 
-static rapt_tensor *norm(const rapt__op *op, rapt_tensor *x, rapt_tensor *weight, rapt_tensor *bias, double eps, int extra) {
+static rapt_tensor *norm(const rapt__op *op, rapt_tensor *x, rapt_tensor *weight, rapt_tensor *bias, double eps,
+                         int extra) {
   rapt_graph *graph = x->graph;
   if (rapt__poisoned(x) || (weight && rapt__poisoned(weight)) || (bias && rapt__poisoned(bias))) return &graph->poison;
   if (x->ndim < 1 || !fits(x, weight) || !fits(x, bias))
-    return rapt__poison(graph, RAPT_ESHAPE, "%s: weight and bias must be vectors as long as the last axis of %s", op->name,
-                        rapt__shape_text(x));
+    return rapt__poison(graph, RAPT_ESHAPE, "%s: weight and bias must be vectors as long as the last axis of %s",
+                        op->name, rapt__shape_text(x));
   norm_attr t = {eps, weight != NULL, bias != NULL};
   rapt_tensor *in[3] = {x};
   int n = 1;

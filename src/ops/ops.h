@@ -17,7 +17,9 @@ rapt_tensor *rapt__op1(rapt_graph *graph, const rapt__op *op, rapt_tensor *const
 /* Shape of a and b broadcast together into dims; −1 when they do not fit, else the number of axes. */
 int rapt__broadcast_dims(const rapt_tensor *a, const rapt_tensor *b, int64_t *dims);
 /* g summed down to the shape of x. */
-static inline rapt_tensor *rapt__sum_like(rapt_tensor *g, const rapt_tensor *x) { return rapt_sum_to(g, x->ndim, x->dim); }
+static inline rapt_tensor *rapt__sum_like(rapt_tensor *g, const rapt_tensor *x) {
+  return rapt_sum_to(g, x->ndim, x->dim);
+}
 
 /* x seen as (outer, n, inner) about one axis. */
 typedef struct rapt__axes {

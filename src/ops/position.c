@@ -64,15 +64,21 @@ static rapt_tensor *rotary_sample(rapt_graph *graph, int i) {
   return rapt_rotary(x, p, 100, i & 2);
 }
 
-const rapt__op rapt__op_rotary = {.name = "rotary", .alias = 1, .split = rotary_split, .forward = rotary_forward,
-                                  .grad = rotary_grad, .samples = 4, .sample = rotary_sample};
+const rapt__op rapt__op_rotary = {.name = "rotary",
+                                  .alias = 1,
+                                  .split = rotary_split,
+                                  .forward = rotary_forward,
+                                  .grad = rotary_grad,
+                                  .samples = 4,
+                                  .sample = rotary_sample};
 
 rapt_tensor *rapt_rotary(rapt_tensor *x, rapt_tensor *positions, double base, bool halves) {
   if (rapt__poisoned(x) || rapt__poisoned(positions)) return &x->graph->poison;
   bool fits = x->ndim == 4 && x->dim[3] % 2 == 0 && positions->dtype == RAPT_I32 &&
               (positions->size == x->dim[1] || positions->size == x->dim[0] * x->dim[1]);
   if (!fits)
-    return rapt__poison(x->graph, RAPT_ESHAPE, "rotary: x %s must be (B, T, H, D) with even D, positions %s (T) or (B, T)",
+    return rapt__poison(x->graph, RAPT_ESHAPE,
+                        "rotary: x %s must be (B, T, H, D) with even D, positions %s (T) or (B, T)",
                         rapt__shape_text(x), rapt__shape_text(positions));
   return rotate(x, positions, (rotary_attr){base, halves, 1});
 }

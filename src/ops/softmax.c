@@ -18,8 +18,8 @@ static rapt_tensor *row_op(const rapt__op *op, rapt_tensor *x, rapt_tensor *seco
   return rapt__op1(x->graph, op, (rapt_tensor *[]){x, second}, second ? 2 : 1, NULL, 0, x->ndim, x->dim);
 }
 
-#define ROW_FORWARD(fn, ...)                                            \
-  int64_t n = width(call->node->in[0]);                                 \
+#define ROW_FORWARD(fn, ...)                                                                                           \
+  int64_t n = width(call->node->in[0]);                                                                                \
   for (int64_t r = call->begin; r < call->end; r++) call->k->fn(n, __VA_ARGS__);
 
 static void softmax_forward(const rapt__call *call) {
@@ -36,7 +36,8 @@ static void log_softmax_grad_forward(const rapt__call *call) {
 }
 static void logsumexp_forward(const rapt__call *call) {
   int64_t n = width(call->node->in[0]);
-  for (int64_t r = call->begin; r < call->end; r++) RAPT__OUT(call, 0)[r] = call->k->logsumexp(n, RAPT__IN(call, 0) + r * n);
+  for (int64_t r = call->begin; r < call->end; r++)
+    RAPT__OUT(call, 0)[r] = call->k->logsumexp(n, RAPT__IN(call, 0) + r * n);
 }
 
 static void softmax_grad_of(rapt__node *node, rapt_tensor *const *dout, rapt_tensor **din) {
@@ -79,18 +80,35 @@ static rapt_tensor *softmax_grad_sample(rapt_graph *graph, int i) {
   return row_op(&rapt__op_softmax_grad, y, rapt__sample(graph, "dy", RAPT_F32, -1, 1, y->ndim, y->dim));
 }
 
-const rapt__op rapt__op_softmax = {.name = "softmax", .alias = 1, .split = rows_split, .forward = softmax_forward,
-                                   .grad = softmax_grad_of, .samples = 2, .sample = softmax_sample};
-const rapt__op rapt__op_softmax_grad = {.name = "softmax_grad", .alias = 2, .split = rows_split,
-                                        .forward = softmax_grad_forward, .grad = softmax_grad_grad, .samples = 2,
+const rapt__op rapt__op_softmax = {.name = "softmax",
+                                   .alias = 1,
+                                   .split = rows_split,
+                                   .forward = softmax_forward,
+                                   .grad = softmax_grad_of,
+                                   .samples = 2,
+                                   .sample = softmax_sample};
+const rapt__op rapt__op_softmax_grad = {.name = "softmax_grad",
+                                        .alias = 2,
+                                        .split = rows_split,
+                                        .forward = softmax_grad_forward,
+                                        .grad = softmax_grad_grad,
+                                        .samples = 2,
                                         .sample = softmax_grad_sample};
-const rapt__op rapt__op_log_softmax = {.name = "log_softmax", .alias = 1, .split = rows_split,
-                                       .forward = log_softmax_forward, .grad = log_softmax_grad_of, .samples = 2,
+const rapt__op rapt__op_log_softmax = {.name = "log_softmax",
+                                       .alias = 1,
+                                       .split = rows_split,
+                                       .forward = log_softmax_forward,
+                                       .grad = log_softmax_grad_of,
+                                       .samples = 2,
                                        .sample = log_softmax_sample};
-const rapt__op rapt__op_log_softmax_grad = {.name = "log_softmax_grad", .split = rows_split,
-                                            .forward = log_softmax_grad_forward};
-const rapt__op rapt__op_logsumexp = {.name = "logsumexp", .split = rows_split, .forward = logsumexp_forward,
-                                     .grad = logsumexp_grad_of, .samples = 2, .sample = logsumexp_sample};
+const rapt__op rapt__op_log_softmax_grad = {
+    .name = "log_softmax_grad", .split = rows_split, .forward = log_softmax_grad_forward};
+const rapt__op rapt__op_logsumexp = {.name = "logsumexp",
+                                     .split = rows_split,
+                                     .forward = logsumexp_forward,
+                                     .grad = logsumexp_grad_of,
+                                     .samples = 2,
+                                     .sample = logsumexp_sample};
 
 rapt_tensor *rapt_softmax(rapt_tensor *x, rapt_tensor *mask) {
   if (mask) x = rapt_where(mask, x, rapt_fill(x->graph, -INFINITY, 0, NULL));

@@ -27,8 +27,15 @@ static void update_split(const rapt__node *node, const k_kernels *k, rapt__split
 
 static k_optim settings(const rapt__call *call, const update_attr *t, real norm) {
   double count = (double)*RAPT__IN(call, 2);
-  k_optim o = {.lr = *RAPT__IN(call, 1), .beta1 = (real)t->o.beta1, .beta2 = (real)t->o.beta2, .eps = (real)t->o.eps,
-               .momentum = (real)t->o.momentum, .nesterov = t->o.nesterov, .correction1 = 1, .correction2 = 1, .scale = 1};
+  k_optim o = {.lr = *RAPT__IN(call, 1),
+               .beta1 = (real)t->o.beta1,
+               .beta2 = (real)t->o.beta2,
+               .eps = (real)t->o.eps,
+               .momentum = (real)t->o.momentum,
+               .nesterov = t->o.nesterov,
+               .correction1 = 1,
+               .correction2 = 1,
+               .scale = 1};
   if (!t->o.no_bias_correction) {
     o.correction1 = (real)(1 - pow(t->o.beta1, count));
     o.correction2 = (real)(1 - pow(t->o.beta2, count));
@@ -85,17 +92,18 @@ static void update_forward(const rapt__call *call) {
   }
 }
 
-const rapt__op rapt__op_update = {.name = "update", .flags = RAPT__EFFECT | RAPT__NO_GRADIENT, .split = update_split,
-                                  .forward = update_forward};
+const rapt__op rapt__op_update = {
+    .name = "update", .flags = RAPT__EFFECT | RAPT__NO_GRADIENT, .split = update_split, .forward = update_forward};
 
 rapt_tensor *rapt_update(rapt_params *params, rapt_tensor *gradient, rapt_tensor *lr, rapt_tensor *count,
                          const rapt_update_options *options) {
   rapt_graph *graph = gradient->graph;
   if (rapt__poisoned(gradient)) return gradient;
   if (gradient->size != params->extent || lr->size != 1 || count->size != 1)
-    return rapt__poison(graph, RAPT_ESHAPE, "update: the gradient %s is not one of this store, or rate and count are not ()",
+    return rapt__poison(graph, RAPT_ESHAPE,
+                        "update: the gradient %s is not one of this store, or rate and count are not ()",
                         rapt__shape_text(gradient));
-  static const int states[] = {[RAPT_ADAMW] = 2, [RAPT_ADAM] = 2,    [RAPT_ADAMAX] = 2,  [RAPT_SGD] = 1,
+  static const int states[] = {[RAPT_ADAMW] = 2,   [RAPT_ADAM] = 2,    [RAPT_ADAMAX] = 2,  [RAPT_SGD] = 1,
                                [RAPT_RMSPROP] = 2, [RAPT_ADAGRAD] = 1, [RAPT_ADADELTA] = 2};
   if (rapt__params_need_states(params, states[options->method]) != RAPT_OK) {
     graph->status = RAPT_ENOMEM;

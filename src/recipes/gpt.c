@@ -16,11 +16,13 @@ typedef struct gpt_settings {
 
 enum { CHARS, BYTES, BPE };
 static const char *const tokenizers[] = {"chars", "bytes", "bpe", NULL};
-static const rapt__key keys[] = {
-    {"text.tokenizer", NULL, RAPT__KEY_CHOICE, offsetof(gpt_settings, tokenizer), "chars", 0, 0, tokenizers, "what a token is; bpe is trained on the text"},
-    {"text.vocabulary", NULL, RAPT__KEY_INT, offsetof(gpt_settings, vocabulary), "1024", 256, 1 << 20, NULL, "ids of the bpe tokenizer"},
-    {"text.valid", NULL, RAPT__KEY_REAL, offsetof(gpt_settings, valid), "0.1", 0.001, 0.9, NULL, "share of the text, at its end, that is held out"},
-    {0}};
+static const rapt__key keys[] = {{"text.tokenizer", NULL, RAPT__KEY_CHOICE, offsetof(gpt_settings, tokenizer), "chars",
+                                  0, 0, tokenizers, "what a token is; bpe is trained on the text"},
+                                 {"text.vocabulary", NULL, RAPT__KEY_INT, offsetof(gpt_settings, vocabulary), "1024",
+                                  256, 1 << 20, NULL, "ids of the bpe tokenizer"},
+                                 {"text.valid", NULL, RAPT__KEY_REAL, offsetof(gpt_settings, valid), "0.1", 0.001, 0.9,
+                                  NULL, "share of the text, at its end, that is held out"},
+                                 {0}};
 
 static const char *const defaults[] = {"data=tinyshakespeare", "train.lr=3e-3", NULL};
 static const double mark = 1.88; /* nanoGPT's README for the same steps, batch and size */
@@ -40,12 +42,20 @@ static rapt_status finish(rapt__run *run, const rapt__trainer *t) {
   double bits = t->eval_loss / log(2);
   result->figure = t->eval_loss;
   result->passed = !run->changed && t->eval_loss <= mark;
-  rapt__run_say(run, RAPT_EVENT_RESULT, "validation loss  %.4f nats a token (%.3f bits), perplexity %.2f, after %lld steps in %.0f s", t->eval_loss,
-                bits, exp(t->eval_loss), (long long)t->step, t->seconds);
-  rapt__run_say(run, RAPT_EVENT_RESULT, "best             %.4f at step %lld (in %s/best)", t->best, (long long)t->best_step, run->common.out);
+  rapt__run_say(run, RAPT_EVENT_RESULT,
+                "validation loss  %.4f nats a token (%.3f bits), perplexity %.2f, after %lld steps in %.0f s",
+                t->eval_loss, bits, exp(t->eval_loss), (long long)t->step, t->seconds);
+  rapt__run_say(run, RAPT_EVENT_RESULT, "best             %.4f at step %lld (in %s/best)", t->best,
+                (long long)t->best_step, run->common.out);
   char verdict[160];
-  if (run->changed) snprintf(verdict, sizeof verdict, "pass mark        %.2f stands for the defaults on tinyshakespeare; settings were changed, so it is not judged", mark);
-  else snprintf(verdict, sizeof verdict, "pass mark        at most %.2f nats: %s", mark, result->passed ? "reached" : "missed");
+  if (run->changed)
+    snprintf(
+        verdict, sizeof verdict,
+        "pass mark        %.2f stands for the defaults on tinyshakespeare; settings were changed, so it is not judged",
+        mark);
+  else
+    snprintf(verdict, sizeof verdict, "pass mark        at most %.2f nats: %s", mark,
+             result->passed ? "reached" : "missed");
   rapt__run_say(run, RAPT_EVENT_RESULT, "%s", verdict);
   char ours[40], bound[40];
   snprintf(ours, sizeof ours, "%.4f", t->eval_loss);
@@ -58,12 +68,20 @@ static rapt_status finish(rapt__run *run, const rapt__trainer *t) {
 static rapt_status train(rapt__run *run, rapt_model *model, const int32_t *ids, int64_t count) {
   const gpt_settings *s = run->own;
   int64_t valid = (int64_t)((double)count * s->valid);
-  rapt__lm lm = {.model = model, .train = ids, .train_count = count - valid, .valid = ids + count - valid, .valid_count = valid,
-                 .batch = run->train.batch, .evals = run->train.evals, .seed = (uint64_t)run->common.seed,
+  rapt__lm lm = {.model = model,
+                 .train = ids,
+                 .train_count = count - valid,
+                 .valid = ids + count - valid,
+                 .valid_count = valid,
+                 .batch = run->train.batch,
+                 .evals = run->train.evals,
+                 .seed = (uint64_t)run->common.seed,
                  .sample_tokens = run->train.sample_tokens};
   RAPT_TRY(rapt__lm_init(&lm));
-  rapt__run_say(run, RAPT_EVENT_NOTE, "%lld training tokens, %lld for validation, vocabulary %lld, %lld parameters, %d threads", (long long)lm.train_count,
-                (long long)valid, (long long)rapt_model_vocabulary(model), (long long)rapt_params_size(model->params), rapt_context_threads(run->ctx));
+  rapt__run_say(run, RAPT_EVENT_NOTE,
+                "%lld training tokens, %lld for validation, vocabulary %lld, %lld parameters, %d threads",
+                (long long)lm.train_count, (long long)valid, (long long)rapt_model_vocabulary(model),
+                (long long)rapt_params_size(model->params), rapt_context_threads(run->ctx));
   rapt__trainer t;
   rapt__trainer_init(&t, run->ctx);
   t.task = &lm.task;
@@ -110,11 +128,24 @@ static rapt_status gpt(rapt__run *run) {
 }
 
 const rapt__recipe rapt__recipe_gpt = {
-    .info = {.id = "gpt", .title = "GPT on characters or subwords",
-             .paper = "Radford et al. 2019, Language Models are Unsupervised Multitask Learners; the recipe is nanoGPT's for a CPU",
-             .task = "language modelling", .data = "tinyshakespeare", .paper_figure = "1.88 nats (nanoGPT's README)",
-             .pass_mark = "<= 1.88 nats in 2,000 steps", .claim = "samples keep the layout of speakers and lines", .minutes = 3,
-             .about = "A decoder of four blocks learns to guess the next character of Shakespeare. Every block lets each position look back at the\n"
-                      "earlier ones (causal attention) and then transforms what it gathered (feed-forward); the loss is the surprise about the next\n"
-                      "character. Give it a text of your own with data=FILE; text.tokenizer=bpe learns subwords first."},
-    .architecture = "gpt2", .keys = keys, .own_size = sizeof(gpt_settings), .defaults = defaults, .run = gpt};
+    .info = {.id = "gpt",
+             .title = "GPT on characters or subwords",
+             .paper = "Radford et al. 2019, Language Models are Unsupervised Multitask Learners; the recipe is "
+                      "nanoGPT's for a CPU",
+             .task = "language modelling",
+             .data = "tinyshakespeare",
+             .paper_figure = "1.88 nats (nanoGPT's README)",
+             .pass_mark = "<= 1.88 nats in 2,000 steps",
+             .claim = "samples keep the layout of speakers and lines",
+             .minutes = 3,
+             .about =
+                 "A decoder of four blocks learns to guess the next character of Shakespeare. Every block lets each "
+                 "position look back at the\n"
+                 "earlier ones (causal attention) and then transforms what it gathered (feed-forward); the loss is the "
+                 "surprise about the next\n"
+                 "character. Give it a text of your own with data=FILE; text.tokenizer=bpe learns subwords first."},
+    .architecture = "gpt2",
+    .keys = keys,
+    .own_size = sizeof(gpt_settings),
+    .defaults = defaults,
+    .run = gpt};

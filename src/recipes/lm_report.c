@@ -77,12 +77,13 @@ static const char **list_settings(rapt__run *run, rapt__text *text) {
   return list;
 }
 
-rapt_status rapt__lm_report(rapt__run *run, const rapt__trainer *t, const char *const (*figures)[4], size_t figure_count,
-                            const char *const *verdicts, size_t verdict_count) {
+rapt_status rapt__lm_report(rapt__run *run, const rapt__trainer *t, const char *const (*figures)[4],
+                            size_t figure_count, const char *const *verdicts, size_t verdict_count) {
   rapt_context *ctx = run->ctx;
   curve train = {0}, valid = {0};
   RAPT_TRY(read_curves(run, &train, &valid));
-  const rapt__series series[] = {{"training (mean)", train.x, train.y, train.count}, {"validation", valid.x, valid.y, valid.count}};
+  const rapt__series series[] = {{"training (mean)", train.x, train.y, train.count},
+                                 {"validation", valid.x, valid.y, valid.count}};
   rapt__plot plot = {.x_title = "step", .y_title = "loss (nats a token)", .series = series, .count = 2};
   rapt__text svg, scratch;
   rapt__text_init(&svg, ctx);
@@ -90,16 +91,23 @@ rapt_status rapt__lm_report(rapt__run *run, const rapt__trainer *t, const char *
   rapt_status status = rapt__svg_plot(&svg, &plot);
   const char *picture = rapt__run_path(run, "loss.svg"), *page = rapt__run_path(run, "report.html");
   const char **settings = status == RAPT_OK ? list_settings(run, &scratch) : NULL;
-  const char *environment =
-      rapt__arena_format(&run->arena, "rapt %s, kernels %s, %d threads, %.0f s", rapt_version(), rapt__kernels()->name,
-                         rapt_context_threads(ctx), t->seconds);
+  const char *environment = rapt__arena_format(&run->arena, "rapt %s, kernels %s, %d threads, %.0f s", rapt_version(),
+                                               rapt__kernels()->name, rapt_context_threads(ctx), t->seconds);
   const char *command = rapt__arena_format(&run->arena, "rapt train %s", run->recipe->info.id);
   if (status == RAPT_OK && !(picture && page && settings && environment && command)) status = RAPT_ENOMEM;
   if (status == RAPT_OK) status = rapt__file_replace(ctx, picture, svg.data, svg.size);
-  rapt__report report = {.title = run->recipe->info.title, .paper = run->recipe->info.paper, .about = run->recipe->info.about,
-                         .verdicts = verdicts, .verdict_count = verdict_count, .figures = figures, .figure_count = figure_count,
-                         .plot_svg = svg.data, .sample = t->sample.size ? t->sample.data : NULL, .settings = settings,
-                         .command = command, .environment = environment};
+  rapt__report report = {.title = run->recipe->info.title,
+                         .paper = run->recipe->info.paper,
+                         .about = run->recipe->info.about,
+                         .verdicts = verdicts,
+                         .verdict_count = verdict_count,
+                         .figures = figures,
+                         .figure_count = figure_count,
+                         .plot_svg = svg.data,
+                         .sample = t->sample.size ? t->sample.data : NULL,
+                         .settings = settings,
+                         .command = command,
+                         .environment = environment};
   if (status == RAPT_OK) status = rapt__report_write(ctx, page, &report);
   rapt__text_free(&svg);
   rapt__text_free(&scratch);

@@ -6,7 +6,7 @@
 #include "train/trainer.h"
 
 /* Writes loss.svg and report.html into the run directory. */
-rapt_status rapt__lm_report(rapt__run *run, const rapt__trainer *t, const char *const (*figures)[4], size_t figure_count,
-                            const char *const *verdicts, size_t verdict_count);
+rapt_status rapt__lm_report(rapt__run *run, const rapt__trainer *t, const char *const (*figures)[4],
+                            size_t figure_count, const char *const *verdicts, size_t verdict_count);
 
 #endif

@@ -23,12 +23,12 @@ typedef struct rapt__run {
   const rapt__recipe *recipe;
   rapt__common common;
   rapt__train_settings train;
-  void *own;            /* the recipe's own settings struct, zeroed */
-  void *model;          /* settings of its architecture, zeroed; NULL without one */
+  void *own;   /* the recipe's own settings struct, zeroed */
+  void *model; /* settings of its architecture, zeroed; NULL without one */
   rapt__config configs[4];
   size_t config_count;
   bool resume;
-  bool changed;         /* a setting that the pass mark stands on was changed by the user */
+  bool changed; /* a setting that the pass mark stands on was changed by the user */
   rapt_train_fn tell;
   void *tell_user;
   rapt_run_result *result;
@@ -36,10 +36,10 @@ typedef struct rapt__run {
 
 struct rapt__recipe {
   rapt_recipe_info info;
-  const char *architecture;      /* of `model`, or NULL */
-  const rapt__key *keys;         /* of its own settings, or NULL */
+  const char *architecture; /* of `model`, or NULL */
+  const rapt__key *keys;    /* of its own settings, or NULL */
   size_t own_size;
-  const char *const *defaults;   /* "key=value" over the tables' defaults, NULL-terminated */
+  const char *const *defaults; /* "key=value" over the tables' defaults, NULL-terminated */
   rapt_status (*run)(rapt__run *run);
 };
 

@@ -15,11 +15,15 @@ rapt_status rapt__model_write_weights(const rapt_model *model, const char *path)
   if (!entries) return RAPT_ENOMEM;
   for (size_t i = 0; i < params->count; i++) {
     const rapt__param *p = params->items[i];
-    entries[i] = (rapt__st_entry){.name = p->name, .type = sizeof(real) == 8 ? RAPT__ST_F64 : RAPT__ST_F32, .ndim = p->ndim,
-                                  .size = p->size, .data = (const uint8_t *)(params->values + p->offset)};
+    entries[i] = (rapt__st_entry){.name = p->name,
+                                  .type = sizeof(real) == 8 ? RAPT__ST_F64 : RAPT__ST_F32,
+                                  .ndim = p->ndim,
+                                  .size = p->size,
+                                  .data = (const uint8_t *)(params->values + p->offset)};
     memcpy(entries[i].dim, p->dim, sizeof p->dim);
   }
-  rapt_status status = rapt__safetensors_write(model->ctx, path, entries, params->count, (const char *const[]){"format", "pt", NULL});
+  rapt_status status =
+      rapt__safetensors_write(model->ctx, path, entries, params->count, (const char *const[]){"format", "pt", NULL});
   rapt__free(model->ctx, entries);
   return status;
 }
@@ -37,8 +41,9 @@ static rapt_status read_one(rapt_model *model, const rapt__safetensors *st, cons
   bool same = e->ndim == p->ndim;
   for (int i = 0; same && i < p->ndim; i++) same = e->dim[i] == p->dim[i];
   if (!same)
-    return rapt__fail(model->ctx, RAPT_EFORMAT, "%s: tensor \"%s\" has another shape than config.json says (%lld elements, %lld expected)",
-                      path, p->name, (long long)e->size, (long long)p->size);
+    return rapt__fail(model->ctx, RAPT_EFORMAT,
+                      "%s: tensor \"%s\" has another shape than config.json says (%lld elements, %lld expected)", path,
+                      p->name, (long long)e->size, (long long)p->size);
   float *values = rapt__new(model->ctx, (size_t)p->size, sizeof *values);
   if (!values) return RAPT_ENOMEM;
   rapt_status status = rapt__safetensors_read(st, e, values);
@@ -52,18 +57,21 @@ static bool is_expected(const rapt_model *model, const char *name) {
   char full[300];
   snprintf(full, sizeof full, "%s%s", model->arch->hf_prefix, name);
   size_t n = strlen(name);
-  return rapt_params_find(model->params, name) >= 0 || rapt_params_find(model->params, full) >= 0 || strcmp(name, "lm_head.weight") == 0 ||
-         (n > 10 && strcmp(name + n - 10, ".attn.bias") == 0) || (n > 17 && strcmp(name + n - 17, ".attn.masked_bias") == 0);
+  return rapt_params_find(model->params, name) >= 0 || rapt_params_find(model->params, full) >= 0 ||
+         strcmp(name, "lm_head.weight") == 0 || (n > 10 && strcmp(name + n - 10, ".attn.bias") == 0) ||
+         (n > 17 && strcmp(name + n - 17, ".attn.masked_bias") == 0);
 }
 
 rapt_status rapt__model_read_weights(rapt_model *model, const char *path) {
   rapt__safetensors st;
   RAPT_TRY(rapt__safetensors_open(model->ctx, path, &st));
   rapt_status status = RAPT_OK;
-  for (size_t i = 0; i < model->params->count && status == RAPT_OK; i++) status = read_one(model, &st, path, model->params->items[i]);
+  for (size_t i = 0; i < model->params->count && status == RAPT_OK; i++)
+    status = read_one(model, &st, path, model->params->items[i]);
   for (size_t i = 0; i < st.count && status == RAPT_OK; i++)
     if (!is_expected(model, st.entries[i].name))
-      status = rapt__fail(model->ctx, RAPT_EFORMAT, "%s: tensor \"%s\" belongs to no parameter of %s", path, st.entries[i].name, model->arch->name);
+      status = rapt__fail(model->ctx, RAPT_EFORMAT, "%s: tensor \"%s\" belongs to no parameter of %s", path,
+                          st.entries[i].name, model->arch->name);
   rapt__safetensors_close(&st);
   return status;
 }
@@ -82,8 +90,9 @@ static json_t *value_json(const rapt__key *key, const void *field) {
 }
 
 static rapt_status write_config(const rapt_model *model, const char *path) {
-  json_t *root = json_pack("{s:[s],s:s,s:s,s:s}", "architectures", model->arch->hf_class, "model_type", model->arch->hf_type, "torch_dtype",
-                           "float32", "rapt_version", rapt_version());
+  json_t *root =
+      json_pack("{s:[s],s:n,s:n,s:s,s:s,s:s}", "architectures", model->arch->hf_class, "bos_token_id", "eos_token_id",
+                "model_type", model->arch->hf_type, "torch_dtype", "float32", "rapt_version", rapt_version());
   for (const rapt__key *key = model->arch->keys; key->name && root; key++) {
     const void *field = (const char *)model->config + key->offset;
     /* Hugging Face writes null where rapt has 0 for "from the others". */
@@ -97,7 +106,8 @@ static rapt_status write_config(const rapt_model *model, const char *path) {
   }
   char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
   json_decref(root);
-  rapt_status status = text ? rapt__file_replace(model->ctx, path, text, strlen(text)) : rapt__fail_memory(model->ctx, 0);
+  rapt_status status =
+      text ? rapt__file_replace(model->ctx, path, text, strlen(text)) : rapt__fail_memory(model->ctx, 0);
   free(text);
   return status;
 }
@@ -105,11 +115,17 @@ static rapt_status write_config(const rapt_model *model, const char *path) {
 static rapt_status read_key(rapt_model *model, const rapt__key *key, json_t *value, const char *path) {
   char text[64];
   const char *shown = text;
-  if (json_is_string(value)) shown = json_string_value(value);
-  else if (json_is_boolean(value)) shown = json_is_true(value) ? "true" : "false";
-  else if (json_is_integer(value)) snprintf(text, sizeof text, "%lld", (long long)json_integer_value(value));
-  else if (json_is_real(value)) snprintf(text, sizeof text, "%.17g", json_real_value(value));
-  else return rapt__fail(model->ctx, RAPT_EFORMAT, "%s: \"%s\" is neither a number, a text nor true or false", path, key->hf);
+  if (json_is_string(value))
+    shown = json_string_value(value);
+  else if (json_is_boolean(value))
+    shown = json_is_true(value) ? "true" : "false";
+  else if (json_is_integer(value))
+    snprintf(text, sizeof text, "%lld", (long long)json_integer_value(value));
+  else if (json_is_real(value))
+    snprintf(text, sizeof text, "%.17g", json_real_value(value));
+  else
+    return rapt__fail(model->ctx, RAPT_EFORMAT, "%s: \"%s\" is neither a number, a text nor true or false", path,
+                      key->hf);
   rapt__config config = {model->arch->keys, model->config};
   rapt_status status = rapt__config_set(model->ctx, &model->arena, &config, 1, key->name, shown, path);
   return status == RAPT_EKEY ? RAPT_EFORMAT : status;
@@ -128,7 +144,8 @@ static rapt_status read_config(rapt_context *ctx, const char *path, json_t **out
 
 /* Settings of other classes of the family that would change the result are refused rather than ignored. */
 static rapt_status check_foreign(rapt_context *ctx, json_t *root, const char *path) {
-  if (json_is_true(json_object_get(root, "scale_attn_by_inverse_layer_idx")) || json_is_true(json_object_get(root, "reorder_and_upcast_attn")) ||
+  if (json_is_true(json_object_get(root, "scale_attn_by_inverse_layer_idx")) ||
+      json_is_true(json_object_get(root, "reorder_and_upcast_attn")) ||
       json_is_false(json_object_get(root, "scale_attn_weights")))
     return rapt__fail(ctx, RAPT_EUNSUPPORTED, "%s: attention is scaled in a way that is not supported", path);
   return RAPT_OK;
@@ -157,7 +174,8 @@ rapt_status rapt_model_load(rapt_context *ctx, const char *dir, rapt_model **out
   const char *type = json_string_value(json_object_get(root, "model_type"));
   const rapt__model *arch = type ? rapt__model_find(type) : NULL;
   if (status == RAPT_OK && !arch)
-    status = rapt__fail(ctx, RAPT_EUNSUPPORTED, "%s: model_type \"%s\" is not supported; rapt has gpt2", config, type ? type : "");
+    status = rapt__fail(ctx, RAPT_EUNSUPPORTED, "%s: model_type \"%s\" is not supported; rapt has gpt2", config,
+                        type ? type : "");
   if (status == RAPT_OK) status = check_foreign(ctx, root, config);
   if (status == RAPT_OK) {
     status = rapt_tokenizer_load(ctx, dir, &tokenizer);
@@ -171,8 +189,10 @@ rapt_status rapt_model_load(rapt_context *ctx, const char *dir, rapt_model **out
   json_decref(root);
   rapt__free(ctx, config);
   rapt__free(ctx, weights);
-  if (status != RAPT_OK) rapt_model_free(model);
-  else *out = model;
+  if (status != RAPT_OK)
+    rapt_model_free(model);
+  else
+    *out = model;
   return status;
 }
 
@@ -193,7 +213,8 @@ rapt_status rapt_model_save(const rapt_model *model, const char *dir) {
 }
 
 rapt_status rapt__model_encode(const rapt_model *model, const char *text, size_t size, int32_t **ids, int64_t *count) {
-  if (!model->tokenizer) return rapt__fail(model->ctx, RAPT_EINVAL, "the model has no tokenizer, so it cannot read text");
+  if (!model->tokenizer)
+    return rapt__fail(model->ctx, RAPT_EINVAL, "the model has no tokenizer, so it cannot read text");
   int32_t *own;
   RAPT_TRY(rapt_tokenizer_encode(model->tokenizer, text, size, &own, count));
   *ids = own; /* both are memory of the context's hook */

@@ -74,11 +74,16 @@ rapt_status rapt__lm_init(rapt__lm *lm) {
   rapt_context *ctx = lm->model->ctx;
   int64_t t = rapt_model_context(lm->model);
   if (lm->train_count <= t || lm->valid_count <= t)
-    return rapt__fail(ctx, RAPT_EINVAL,
-                      "the text is too short: %lld training and %lld validation tokens, but a context of %lld; use a longer text "
-                      "or a smaller model.context",
-                      (long long)lm->train_count, (long long)lm->valid_count, (long long)t);
-  lm->task = (rapt__task){.loss = loss, .fill = fill, .fill_eval = fill_eval, .sample = sample, .save = save,
+    return rapt__fail(
+        ctx, RAPT_EINVAL,
+        "the text is too short: %lld training and %lld validation tokens, but a context of %lld; use a longer text "
+        "or a smaller model.context",
+        (long long)lm->train_count, (long long)lm->valid_count, (long long)t);
+  lm->task = (rapt__task){.loss = loss,
+                          .fill = fill,
+                          .fill_eval = fill_eval,
+                          .sample = sample,
+                          .save = save,
                           .tokens_per_batch = (double)(lm->batch * t)};
   return RAPT_OK;
 }

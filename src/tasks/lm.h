@@ -6,12 +6,12 @@
 #include "tasks/task.h"
 
 typedef struct rapt__lm {
-  rapt__task task; /* first, so that the trainer's pointer is ours */
-  rapt_model *model; /* borrowed */
+  rapt__task task;              /* first, so that the trainer's pointer is ours */
+  rapt_model *model;            /* borrowed */
   const int32_t *train, *valid; /* borrowed ids */
   int64_t train_count, valid_count;
-  int64_t batch;   /* rows */
-  int64_t evals;   /* evaluation batches */
+  int64_t batch; /* rows */
+  int64_t evals; /* evaluation batches */
   uint64_t seed;
   int64_t sample_tokens;
 } rapt__lm;

@@ -93,8 +93,10 @@ rapt_status rapt_model_new(rapt_context *ctx, const char *architecture, const ch
   }
   if (status == RAPT_OK) status = rapt__model_declare(model);
   if (status == RAPT_OK) status = rapt_params_start(model->params, seed);
-  if (status != RAPT_OK) rapt_model_free(model);
-  else *out = model;
+  if (status != RAPT_OK)
+    rapt_model_free(model);
+  else
+    *out = model;
   return status;
 }
 
@@ -164,15 +166,18 @@ rapt_status rapt_model_eval(rapt_model *model, const char *text, size_t size, ra
   int32_t *ids;
   int64_t count;
   RAPT_TRY(rapt__model_encode(model, text, size, &ids, &count));
-  rapt_status status = count < 2 ? rapt__fail(model->ctx, RAPT_EINVAL, "the text has %lld tokens; two are needed", (long long)count)
-                                 : RAPT_OK;
+  rapt_status status =
+      count < 2 ? rapt__fail(model->ctx, RAPT_EINVAL, "the text has %lld tokens; two are needed", (long long)count)
+                : RAPT_OK;
   int64_t window = rapt_model_context(model) + 1, done = 1; /* tokens already predicted, the first excepted */
   double sum = 0;
   while (status == RAPT_OK && done < count) {
     int64_t begin = done <= window / 2 ? 0 : done - window / 2;
     int64_t end = begin + window < count ? begin + window : count;
-    if (atomic_load(&model->ctx->interrupted)) status = rapt__fail(model->ctx, RAPT_EINTERRUPTED, "evaluation was interrupted");
-    else status = window_loss(model, ids + begin, end - begin, done - begin, &sum);
+    if (atomic_load(&model->ctx->interrupted))
+      status = rapt__fail(model->ctx, RAPT_EINTERRUPTED, "evaluation was interrupted");
+    else
+      status = window_loss(model, ids + begin, end - begin, done - begin, &sum);
     done = end;
   }
   rapt__free(model->ctx, ids);

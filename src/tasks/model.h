@@ -10,11 +10,11 @@ struct rapt_model {
   rapt_context *ctx;
   rapt__arena arena;
   const rapt__model *arch;
-  void *config;         /* the architecture's struct, in the arena */
-  rapt_params *params;  /* owned */
+  void *config;              /* the architecture's struct, in the arena */
+  rapt_params *params;       /* owned */
   rapt_tokenizer *tokenizer; /* owned, or NULL */
-  rapt_params *caches;  /* owned: key/value caches, made when first asked for */
-  rapt_plan_cache *plans; /* owned: forward passes by (mode, B, T) */
+  rapt_params *caches;       /* owned: key/value caches, made when first asked for */
+  rapt_plan_cache *plans;    /* owned: forward passes by (mode, B, T) */
 };
 
 /* Modes of a forward plan: logits of all positions; the last position only, filling or using the key/value cache. */
@@ -22,7 +22,8 @@ enum { RAPT__PASS_ALL, RAPT__PASS_CACHE };
 
 /* Runs ids (T) at position `start`: logits (T, V) for RAPT__PASS_ALL, (V) of the last token for RAPT__PASS_CACHE. The result
  * is the plan's own memory, valid until the next pass. */
-rapt_status rapt__model_pass(rapt_model *model, int mode, const int32_t *ids, int64_t count, int64_t start, const real **logits);
+rapt_status rapt__model_pass(rapt_model *model, int mode, const int32_t *ids, int64_t count, int64_t start,
+                             const real **logits);
 rapt_status rapt__model_empty(rapt_context *ctx, const rapt__model *arch, rapt_tokenizer *tokenizer, rapt_model **out);
 /* Declares the parameters by building one small pass; the config is checked first. */
 rapt_status rapt__model_declare(rapt_model *model);

@@ -58,13 +58,15 @@ static rapt_status read_vocabulary(rapt_tokenizer *t, json_t *vocabulary, const 
   size_t length;
   if (!json_is_object(vocabulary)) return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: the vocabulary is not an object", file);
   json_object_keylen_foreach(vocabulary, key, length, value) {
-    if (!json_is_integer(value)) return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: the id of \"%s\" is not a number", file, key);
+    if (!json_is_integer(value))
+      return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: the id of \"%s\" is not a number", file, key);
     char *bytes = rapt__alloc(t->ctx, length + 1);
     if (!bytes) return RAPT_ENOMEM;
     int64_t n = t->kind == RAPT_CHARS ? -1 : to_bytes(key, length, bytes);
     rapt_status status = n < 0 ? rapt__tokenizer_add(t, json_integer_value(value), key, length, file)
                                : rapt__tokenizer_add(t, json_integer_value(value), bytes, (size_t)n, file);
-    if (status == RAPT_OK && strcmp(key, "<|endoftext|>") == 0) status = add_special(t, (int32_t)json_integer_value(value));
+    if (status == RAPT_OK && strcmp(key, "<|endoftext|>") == 0)
+      status = add_special(t, (int32_t)json_integer_value(value));
     rapt__free(t->ctx, bytes);
     RAPT_TRY(status);
   }
@@ -72,7 +74,8 @@ static rapt_status read_vocabulary(rapt_tokenizer *t, json_t *vocabulary, const 
 }
 
 /* One merge of two strings in letters. */
-static rapt_status read_merge(rapt_tokenizer *t, const char *a, size_t na, const char *b, size_t nb, const char *file, size_t line) {
+static rapt_status read_merge(rapt_tokenizer *t, const char *a, size_t na, const char *b, size_t nb, const char *file,
+                              size_t line) {
   char *bytes = rapt__alloc(t->ctx, na + nb + 1);
   if (!bytes) return RAPT_ENOMEM;
   int64_t left = to_bytes(a, na, bytes), right = left < 0 ? -1 : to_bytes(b, nb, bytes + left);
@@ -81,8 +84,8 @@ static rapt_status read_merge(rapt_tokenizer *t, const char *a, size_t na, const
   const rapt__slot *made = right < 0 ? NULL : rapt__table_find(&t->ids, bytes, (size_t)(left + right), 0);
   rapt__free(t->ctx, bytes);
   if (!l || !r || !made || left == 0 || right == 0)
-    return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: merge %zu (\"%.*s %.*s\") uses a token that is not in the vocabulary", file, line,
-                      (int)(na < 40 ? na : 40), a, (int)(nb < 40 ? nb : 40), b);
+    return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: merge %zu (\"%.*s %.*s\") uses a token that is not in the vocabulary",
+                      file, line, (int)(na < 40 ? na : 40), a, (int)(nb < 40 ? nb : 40), b);
   return rapt__tokenizer_merge(t, (int32_t)l->value, (int32_t)r->value, (int32_t)made->value);
 }
 
@@ -107,8 +110,10 @@ static rapt_status read_merges(rapt_tokenizer *t, json_t *merges, const char *fi
       RAPT_TRY(read_merge_line(t, json_string_value(value), json_string_length(value), file, i));
     } else {
       json_t *a = json_array_get(value, 0), *b = json_array_get(value, 1);
-      if (!json_is_string(a) || !json_is_string(b)) return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: merge %zu is not two tokens", file, i);
-      RAPT_TRY(read_merge(t, json_string_value(a), json_string_length(a), json_string_value(b), json_string_length(b), file, i));
+      if (!json_is_string(a) || !json_is_string(b))
+        return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: merge %zu is not two tokens", file, i);
+      RAPT_TRY(read_merge(t, json_string_value(a), json_string_length(a), json_string_value(b), json_string_length(b),
+                          file, i));
     }
   }
   return RAPT_OK;
@@ -119,7 +124,8 @@ static rapt_status read_added(rapt_tokenizer *t, json_t *added, const char *file
   json_t *value;
   json_array_foreach(added, i, value) {
     json_t *id = json_object_get(value, "id"), *content = json_object_get(value, "content");
-    if (!json_is_integer(id) || !json_is_string(content)) return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: added token %zu has no id or content", file, i);
+    if (!json_is_integer(id) || !json_is_string(content))
+      return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: added token %zu has no id or content", file, i);
     json_int_t n = json_integer_value(id);
     if (n < 0 || (size_t)n >= t->count || !t->tokens[n].bytes)
       RAPT_TRY(rapt__tokenizer_add(t, n, json_string_value(content), json_string_length(content), file));
@@ -147,22 +153,27 @@ static rapt_status read_root(rapt_tokenizer *t, json_t *root, const char *name) 
   return rapt__tokenizer_finish(t, name);
 }
 
-rapt_status rapt__tokenizer_parse(rapt_context *ctx, const char *name, const char *text, size_t size, rapt_tokenizer **out) {
+rapt_status rapt__tokenizer_parse(rapt_context *ctx, const char *name, const char *text, size_t size,
+                                  rapt_tokenizer **out) {
   *out = NULL;
   json_t *root = parse_json(ctx, name, text, size);
   if (!root) return rapt_context_status(ctx);
   json_t *model = json_object_get(root, "model"), *before = json_object_get(root, "pre_tokenizer");
-  bool bpe = is_type(model, "BPE") && is_type(before, "ByteLevel") && !json_is_true(json_object_get(before, "add_prefix_space"));
+  bool bpe = is_type(model, "BPE") && is_type(before, "ByteLevel") &&
+             !json_is_true(json_object_get(before, "add_prefix_space"));
   bool chars = is_type(model, "WordLevel") && is_type(before, "Split");
   rapt_tokenizer *t = NULL;
   rapt_status status = RAPT_OK;
   if ((!bpe && !chars) || json_is_object(json_object_get(root, "normalizer")))
-    status = rapt__fail(ctx, RAPT_EUNSUPPORTED, "%s: only byte-level BPE and rapt's own character tokenizers are read so far", name);
+    status = rapt__fail(ctx, RAPT_EUNSUPPORTED,
+                        "%s: only byte-level BPE and rapt's own character tokenizers are read so far", name);
   if (status == RAPT_OK) status = rapt__tokenizer_new(ctx, chars ? RAPT_CHARS : RAPT_BPE, &t);
   if (status == RAPT_OK) status = read_root(t, root, name);
   json_decref(root);
-  if (status != RAPT_OK) rapt_tokenizer_free(t);
-  else *out = t;
+  if (status != RAPT_OK)
+    rapt_tokenizer_free(t);
+  else
+    *out = t;
   return status;
 }
 
@@ -202,13 +213,16 @@ static rapt_status load_pair(rapt_context *ctx, const char *vocabulary, const ch
   rapt_tokenizer *t;
   RAPT_TRY(rapt__tokenizer_new(ctx, RAPT_BPE, &t));
   rapt_status status = read_pair(t, vocabulary, merges);
-  if (status != RAPT_OK) rapt_tokenizer_free(t);
-  else *out = t;
+  if (status != RAPT_OK)
+    rapt_tokenizer_free(t);
+  else
+    *out = t;
   return status;
 }
 
 rapt_status rapt_tokenizer_load(rapt_context *ctx, const char *dir, rapt_tokenizer **out) {
-  static const char *const names[][2] = {{"tokenizer.json", NULL}, {"vocab.json", "merges.txt"}, {"encoder.json", "vocab.bpe"}};
+  static const char *const names[][2] = {
+      {"tokenizer.json", NULL}, {"vocab.json", "merges.txt"}, {"encoder.json", "vocab.bpe"}};
   *out = NULL;
   for (int i = 0; i < 3; i++) {
     char *a = rapt__path_join(ctx, dir, names[i][0]), *b = names[i][1] ? rapt__path_join(ctx, dir, names[i][1]) : NULL;
@@ -219,7 +233,8 @@ rapt_status rapt_tokenizer_load(rapt_context *ctx, const char *dir, rapt_tokeniz
     rapt__free(ctx, b);
     if (status != RAPT_ENOTFOUND) return status;
   }
-  return rapt__fail(ctx, RAPT_ENOTFOUND, "%s: no tokenizer.json, no vocab.json with merges.txt, no encoder.json with vocab.bpe", dir);
+  return rapt__fail(ctx, RAPT_ENOTFOUND,
+                    "%s: no tokenizer.json, no vocab.json with merges.txt, no encoder.json with vocab.bpe", dir);
 }
 
 /* ---- Writing ---- */
@@ -232,7 +247,8 @@ static json_t *vocabulary_json(const rapt_tokenizer *t, rapt__text *letters) {
     for (size_t k = 0; k < t->special_count; k++) plain |= t->special[k] == (int32_t)i;
     letters->size = 0;
     rapt_status status = plain ? rapt__text_add(letters, token->bytes, token->size) : to_letters(token, letters);
-    if (status != RAPT_OK || json_object_setn_new(object, letters->data, letters->size, json_integer((json_int_t)i)) != 0) {
+    if (status != RAPT_OK ||
+        json_object_setn_new(object, letters->data, letters->size, json_integer((json_int_t)i)) != 0) {
       json_decref(object);
       return NULL;
     }
@@ -250,7 +266,8 @@ static json_t *merges_json(const rapt_tokenizer *t, rapt__text *letters) {
   json_t *array = json_array();
   for (size_t i = 0; array && i < t->merge_count; i++) {
     letters->size = 0;
-    if (merge_text(t, i, letters) != RAPT_OK || json_array_append_new(array, json_stringn(letters->data, letters->size)) != 0) {
+    if (merge_text(t, i, letters) != RAPT_OK ||
+        json_array_append_new(array, json_stringn(letters->data, letters->size)) != 0) {
       json_decref(array);
       return NULL;
     }
@@ -262,8 +279,9 @@ static json_t *added_json(const rapt_tokenizer *t) {
   json_t *array = json_array();
   for (size_t i = 0; array && i < t->special_count; i++) {
     const rapt__token *token = &t->tokens[t->special[i]];
-    json_array_append_new(array, json_pack("{s:i,s:s#,s:b,s:b,s:b,s:b,s:b}", "id", t->special[i], "content", token->bytes, (int)token->size,
-                                           "single_word", 0, "lstrip", 0, "rstrip", 0, "normalized", 0, "special", 1));
+    json_array_append_new(array, json_pack("{s:i,s:s#,s:b,s:b,s:b,s:b,s:b}", "id", t->special[i], "content",
+                                           token->bytes, (int)token->size, "single_word", 0, "lstrip", 0, "rstrip", 0,
+                                           "normalized", 0, "special", 1));
   }
   return array;
 }
@@ -272,17 +290,18 @@ static json_t *root_json(const rapt_tokenizer *t, rapt__text *letters) {
   json_t *vocabulary = vocabulary_json(t, letters);
   if (!vocabulary) return NULL;
   if (t->kind == RAPT_CHARS)
-    return json_pack("{s:s,s:n,s:n,s:[],s:n,s:{s:s,s:{s:s},s:s,s:b},s:n,s:{s:s},s:{s:s,s:o,s:s}}", "version", "1.0", "truncation", "padding",
-                     "added_tokens", "normalizer", "pre_tokenizer", "type", "Split", "pattern", "Regex", "[\\s\\S]", "behavior",
-                     "Isolated", "invert", 0, "post_processor", "decoder", "type", "Fuse", "model", "type", "WordLevel", "vocab", vocabulary,
-                     "unk_token", "\xEF\xBF\xBD");
+    return json_pack("{s:s,s:n,s:n,s:[],s:n,s:{s:s,s:{s:s},s:s,s:b},s:n,s:{s:s},s:{s:s,s:o,s:s}}", "version", "1.0",
+                     "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "type", "Split", "pattern",
+                     "Regex", "[\\s\\S]", "behavior", "Isolated", "invert", 0, "post_processor", "decoder", "type",
+                     "Fuse", "model", "type", "WordLevel", "vocab", vocabulary, "unk_token", "\xEF\xBF\xBD");
   int regex = t->splitter != NULL;
-  return json_pack("{s:s,s:n,s:n,s:o,s:n,s:{s:s,s:b,s:b,s:b},s:n,s:{s:s,s:b,s:b,s:b},s:{s:s,s:n,s:n,s:n,s:n,s:b,s:b,s:o,s:o}}", "version", "1.0",
-                   "truncation", "padding", "added_tokens", added_json(t), "normalizer", "pre_tokenizer", "type", "ByteLevel",
-                   "add_prefix_space", 0, "trim_offsets", 1, "use_regex", regex, "post_processor", "decoder", "type", "ByteLevel",
-                   "add_prefix_space", 1, "trim_offsets", 1, "use_regex", 1, "model", "type", "BPE", "dropout", "unk_token",
-                   "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", 0, "byte_fallback", 0, "vocab", vocabulary, "merges",
-                   merges_json(t, letters));
+  return json_pack(
+      "{s:s,s:n,s:n,s:o,s:n,s:{s:s,s:b,s:b,s:b},s:n,s:{s:s,s:b,s:b,s:b},s:{s:s,s:n,s:n,s:n,s:n,s:b,s:b,s:o,s:o}}",
+      "version", "1.0", "truncation", "padding", "added_tokens", added_json(t), "normalizer", "pre_tokenizer", "type",
+      "ByteLevel", "add_prefix_space", 0, "trim_offsets", 1, "use_regex", regex, "post_processor", "decoder", "type",
+      "ByteLevel", "add_prefix_space", 1, "trim_offsets", 1, "use_regex", 1, "model", "type", "BPE", "dropout",
+      "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", 0, "byte_fallback", 0, "vocab",
+      vocabulary, "merges", merges_json(t, letters));
 }
 
 static rapt_status write_text(const rapt_tokenizer *t, const char *dir, const char *name, const char *text) {

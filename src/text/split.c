@@ -62,8 +62,8 @@ void rapt__splitter_free(rapt__splitter *s) {
   rapt__free(s->ctx, s);
 }
 
-static rapt_status split_valid(const rapt__splitter *s, pcre2_match_data *match, const char *text, size_t size, rapt__piece_fn each,
-                               void *user) {
+static rapt_status split_valid(const rapt__splitter *s, pcre2_match_data *match, const char *text, size_t size,
+                               rapt__piece_fn each, void *user) {
   size_t at = 0;
   while (at < size) {
     int found = pcre2_match(s->code, (PCRE2_SPTR)text, size, at, PCRE2_NO_UTF_CHECK, match, NULL);

@@ -33,13 +33,15 @@ void rapt_tokenizer_free(rapt_tokenizer *t) {
 enum { MOST_TOKENS = 1 << 24 };
 
 rapt_status rapt__tokenizer_add(rapt_tokenizer *t, int64_t id, const char *bytes, size_t size, const char *file) {
-  if (id < 0 || id >= MOST_TOKENS) return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: token id %lld is out of range", file, (long long)id);
+  if (id < 0 || id >= MOST_TOKENS)
+    return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: token id %lld is out of range", file, (long long)id);
   while ((size_t)id >= t->capacity) {
     size_t old = t->capacity;
     RAPT_TRY(rapt__reserve(t->ctx, (void **)&t->tokens, &t->capacity, t->capacity, sizeof *t->tokens));
     memset(t->tokens + old, 0, (t->capacity - old) * sizeof *t->tokens);
   }
-  if (t->tokens[id].bytes) return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: id %lld stands for two tokens", file, (long long)id);
+  if (t->tokens[id].bytes)
+    return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: id %lld stands for two tokens", file, (long long)id);
   char *copy = rapt__arena_new(&t->arena, size + 1, 1);
   if (!copy) return RAPT_ENOMEM;
   if (size) memcpy(copy, bytes, size);
@@ -53,7 +55,8 @@ rapt_status rapt__tokenizer_add(rapt_tokenizer *t, int64_t id, const char *bytes
 
 rapt_status rapt__tokenizer_merge(rapt_tokenizer *t, int32_t left, int32_t right, int32_t made) {
   RAPT_TRY(rapt__reserve(t->ctx, (void **)&t->merges, &t->merge_capacity, t->merge_count, sizeof *t->merges));
-  if (!rapt__table_get(&t->ranks, NULL, 0, (uint64_t)(uint32_t)left << 32 | (uint32_t)right, (int64_t)t->merge_count)) return RAPT_ENOMEM;
+  if (!rapt__table_get(&t->ranks, NULL, 0, (uint64_t)(uint32_t)left << 32 | (uint32_t)right, (int64_t)t->merge_count))
+    return RAPT_ENOMEM;
   t->merges[t->merge_count++] = (rapt__merge){left, right, made};
   return RAPT_OK;
 }
@@ -61,9 +64,11 @@ rapt_status rapt__tokenizer_merge(rapt_tokenizer *t, int32_t left, int32_t right
 rapt_status rapt__tokenizer_finish(rapt_tokenizer *t, const char *file) {
   if (t->count == 0) return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: the vocabulary is empty", file);
   for (size_t i = 0; i < t->count; i++)
-    if (!t->tokens[i].bytes) return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: id %zu of %zu has no token", file, i, t->count);
+    if (!t->tokens[i].bytes)
+      return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: id %zu of %zu has no token", file, i, t->count);
   for (int i = 0; i < 256 && t->kind != RAPT_CHARS; i++)
-    if (t->byte_id[i] < 0) return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: no token for byte %d; a byte-level vocabulary has all 256", file, i);
+    if (t->byte_id[i] < 0)
+      return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: no token for byte %d; a byte-level vocabulary has all 256", file, i);
   return RAPT_OK;
 }
 
@@ -73,8 +78,10 @@ rapt_status rapt_tokenizer_bytes(rapt_context *ctx, rapt_tokenizer **out) {
   RAPT_TRY(rapt__tokenizer_new(ctx, RAPT_BYTES, &t));
   rapt_status status = RAPT_OK;
   for (int i = 0; i < 256 && status == RAPT_OK; i++) status = rapt__tokenizer_add(t, i, &(char){(char)i}, 1, "bytes");
-  if (status != RAPT_OK) rapt_tokenizer_free(t);
-  else *out = t;
+  if (status != RAPT_OK)
+    rapt_tokenizer_free(t);
+  else
+    *out = t;
   return status;
 }
 
@@ -90,8 +97,10 @@ rapt_status rapt_tokenizer_chars(rapt_context *ctx, const char *text, size_t siz
   uint32_t code = 0;
   for (size_t at = 0, n; at < size && status == RAPT_OK; at += n) {
     n = rapt__utf8(text + at, size - at, &code);
-    if (n == 0) status = not_utf8(ctx, at);
-    else seen[code / 8] |= (uint8_t)(1 << code % 8);
+    if (n == 0)
+      status = not_utf8(ctx, at);
+    else
+      seen[code / 8] |= (uint8_t)(1 << code % 8);
   }
   int64_t id = 0;
   for (code = 0; code < 0x110000 && status == RAPT_OK; code++) {
@@ -100,8 +109,10 @@ rapt_status rapt_tokenizer_chars(rapt_context *ctx, const char *text, size_t siz
   }
   if (status == RAPT_OK) status = rapt__tokenizer_finish(t, "chars");
   rapt__free(ctx, seen);
-  if (status != RAPT_OK) rapt_tokenizer_free(t);
-  else *out = t;
+  if (status != RAPT_OK)
+    rapt_tokenizer_free(t);
+  else
+    *out = t;
   return status;
 }
 
@@ -140,7 +151,8 @@ static rapt_status encode_chars(encoder *e, const char *text, size_t size) {
     if (n == 0) return not_utf8(e->t->ctx, at);
     const rapt__slot *s = rapt__table_find(&e->t->ids, text + at, n, 0);
     if (!s)
-      return rapt__fail(e->t->ctx, RAPT_EKEY, "byte %zu: the character \"%.*s\" (U+%04X) is not in the vocabulary", at, (int)n, text + at, code);
+      return rapt__fail(e->t->ctx, RAPT_EKEY, "byte %zu: the character \"%.*s\" (U+%04X) is not in the vocabulary", at,
+                        (int)n, text + at, code);
     e->ids[e->count++] = (int32_t)s->value;
   }
   return RAPT_OK;
@@ -162,7 +174,8 @@ static size_t find_special(const rapt_tokenizer *t, const char *text, size_t siz
   return best;
 }
 
-rapt_status rapt_tokenizer_encode(const rapt_tokenizer *t, const char *text, size_t size, int32_t **ids, int64_t *count) {
+rapt_status rapt_tokenizer_encode(const rapt_tokenizer *t, const char *text, size_t size, int32_t **ids,
+                                  int64_t *count) {
   *ids = NULL;
   *count = 0;
   encoder e = {.t = t, .ids = rapt__new(t->ctx, size + 1, sizeof *e.ids)};

@@ -42,13 +42,13 @@ struct rapt_tokenizer {
   rapt_tokenizer_kind kind;
   rapt__token *tokens; /* [count] owned */
   size_t count, capacity;
-  rapt__table ids;     /* bytes → id */
+  rapt__table ids; /* bytes → id */
   int32_t byte_id[256];
   rapt__merge *merges; /* in order of rank; owned */
   size_t merge_count, merge_capacity;
-  rapt__table ranks;   /* left << 32 | right → rank */
+  rapt__table ranks;        /* left << 32 | right → rank */
   rapt__splitter *splitter; /* owned; NULL: the text is one piece */
-  int32_t *special;    /* ids that are found in a text before anything else; owned */
+  int32_t *special;         /* ids that are found in a text before anything else; owned */
   size_t special_count, special_capacity;
 };
 
@@ -59,7 +59,8 @@ rapt_status rapt__tokenizer_merge(rapt_tokenizer *t, int32_t left, int32_t right
 /* Checks that all ids are there and, for byte-level kinds, all bytes. */
 rapt_status rapt__tokenizer_finish(rapt_tokenizer *t, const char *file);
 /* tokenizer.json from memory; `name` begins messages. */
-rapt_status rapt__tokenizer_parse(rapt_context *ctx, const char *name, const char *json, size_t size, rapt_tokenizer **out);
+rapt_status rapt__tokenizer_parse(rapt_context *ctx, const char *name, const char *json, size_t size,
+                                  rapt_tokenizer **out);
 
 /* Calls `each` for the pieces of a text in order: GPT-2's pattern over valid UTF-8; every other byte is a piece of its own. */
 typedef rapt_status (*rapt__piece_fn)(void *user, const char *piece, size_t size);

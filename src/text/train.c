@@ -36,7 +36,8 @@ static rapt_status count_word(void *user, const char *piece, size_t size) {
   rapt__slot *slot = rapt__table_get(&r->words_by_text, piece, size, 0, (int64_t)r->word_count);
   if (!slot) return RAPT_ENOMEM;
   if (slot->value == (int64_t)r->word_count) {
-    if (size > INT32_MAX || r->word_count == INT32_MAX) return rapt__fail(ctx, RAPT_EINVAL, "the text is too large to train on");
+    if (size > INT32_MAX || r->word_count == INT32_MAX)
+      return rapt__fail(ctx, RAPT_EINVAL, "the text is too large to train on");
     RAPT_TRY(rapt__reserve(ctx, (void **)&r->words, &r->word_room, r->word_count, sizeof *r->words));
     int32_t *ids = rapt__arena_new(&r->arena, size, sizeof *ids);
     if (!ids) return RAPT_ENOMEM;
@@ -49,7 +50,8 @@ static rapt_status count_word(void *user, const char *piece, size_t size) {
 
 static rapt_status change_pair(trainer *r, int32_t left, int32_t right, int64_t change, int32_t in_word) {
   rapt_context *ctx = r->t->ctx;
-  rapt__slot *slot = rapt__table_get(&r->pairs_by_ids, NULL, 0, (uint64_t)(uint32_t)left << 32 | (uint32_t)right, (int64_t)r->pair_count);
+  rapt__slot *slot = rapt__table_get(&r->pairs_by_ids, NULL, 0, (uint64_t)(uint32_t)left << 32 | (uint32_t)right,
+                                     (int64_t)r->pair_count);
   if (!slot) return RAPT_ENOMEM;
   if (slot->value == (int64_t)r->pair_count) {
     RAPT_TRY(rapt__reserve(ctx, (void **)&r->pairs, &r->pair_room, r->pair_count, sizeof *r->pairs));
@@ -76,7 +78,8 @@ static rapt_status count_pairs(trainer *r, int32_t index, int sign) {
 static int64_t best_pair(const trainer *r) {
   int64_t best = -1;
   for (size_t i = 0; i < r->pair_count; i++)
-    if (r->pairs[i].count > (best < 0 ? 0 : r->pairs[best].count)) best = (int64_t)i; /* pairs lie in order of first meeting */
+    if (r->pairs[i].count > (best < 0 ? 0 : r->pairs[best].count))
+      best = (int64_t)i; /* pairs lie in order of first meeting */
   return best;
 }
 
@@ -124,7 +127,8 @@ static rapt_status learn(trainer *r, int64_t vocabulary) {
   return RAPT_OK;
 }
 
-rapt_status rapt_tokenizer_train_bpe(rapt_context *ctx, const char *text, size_t size, int64_t vocabulary, rapt_tokenizer **out) {
+rapt_status rapt_tokenizer_train_bpe(rapt_context *ctx, const char *text, size_t size, int64_t vocabulary,
+                                     rapt_tokenizer **out) {
   *out = NULL;
   if (vocabulary < 256 || vocabulary > 1 << 20)
     return rapt__fail(ctx, RAPT_EINVAL, "a BPE vocabulary has 256 to 1048576 ids, not %lld", (long long)vocabulary);
@@ -143,7 +147,9 @@ rapt_status rapt_tokenizer_train_bpe(rapt_context *ctx, const char *text, size_t
   rapt__free(ctx, r.pairs);
   rapt__free(ctx, r.places);
   rapt__arena_free(&r.arena);
-  if (status != RAPT_OK) rapt_tokenizer_free(r.t);
-  else *out = r.t;
+  if (status != RAPT_OK)
+    rapt_tokenizer_free(r.t);
+  else
+    *out = r.t;
   return status;
 }

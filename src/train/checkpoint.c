@@ -20,8 +20,10 @@ rapt_status rapt__checkpoint_save(const rapt__trainer *t) {
   size_t n = 0;
   entries[n++] = (rapt__st_entry){"values", type, 1, {p->extent}, p->extent, (const uint8_t *)p->values};
   for (int i = 0; i < RAPT__STATES; i++)
-    if (p->state[i]) entries[n++] = (rapt__st_entry){state_names[i], type, 1, {p->extent}, p->extent, (const uint8_t *)p->state[i]};
-  char step[32], best[40], best_step[32], worse[32], metrics[32], seconds[40], smooth[40], eval[40], steps[32], warmup[32];
+    if (p->state[i])
+      entries[n++] = (rapt__st_entry){state_names[i], type, 1, {p->extent}, p->extent, (const uint8_t *)p->state[i]};
+  char step[32], best[40], best_step[32], worse[32], metrics[32], seconds[40], smooth[40], eval[40], steps[32],
+      warmup[32];
   snprintf(step, sizeof step, "%lld", (long long)t->step);
   snprintf(steps, sizeof steps, "%lld", (long long)t->settings.steps);
   snprintf(warmup, sizeof warmup, "%lld", (long long)t->settings.warmup);
@@ -32,8 +34,10 @@ rapt_status rapt__checkpoint_save(const rapt__trainer *t) {
   snprintf(seconds, sizeof seconds, "%.3f", t->seconds);
   snprintf(smooth, sizeof smooth, "%.17g", t->train_loss);
   snprintf(eval, sizeof eval, "%.17g", t->eval_loss);
-  const char *const meta[] = {"step", step, "steps", steps, "warmup", warmup, "best", best, "best_step", best_step, "worse", worse,
-                              "metrics_bytes", metrics, "seconds", seconds, "train_loss", smooth, "eval_loss", eval, NULL};
+  const char *const meta[] = {"step",          step,    "steps",     steps,     "warmup",     warmup,
+                              "best",          best,    "best_step", best_step, "worse",      worse,
+                              "metrics_bytes", metrics, "seconds",   seconds,   "train_loss", smooth,
+                              "eval_loss",     eval,    NULL};
   char *path = path_of(t);
   if (!path) return RAPT_ENOMEM;
   rapt_status status = rapt__safetensors_write(t->ctx, path, entries, n, meta);
@@ -41,11 +45,13 @@ rapt_status rapt__checkpoint_save(const rapt__trainer *t) {
   return status;
 }
 
-static rapt_status read_array(rapt__trainer *t, const rapt__safetensors *st, const char *path, const char *name, real *to) {
+static rapt_status read_array(rapt__trainer *t, const rapt__safetensors *st, const char *path, const char *name,
+                              real *to) {
   const rapt__st_entry *e = rapt__safetensors_find(st, name);
   rapt__st_type type = sizeof(real) == 8 ? RAPT__ST_F64 : RAPT__ST_F32;
   if (!e || e->type != type || e->size != t->params->extent)
-    return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: \"%s\" is missing or of another size: the checkpoint belongs to another model", path, name);
+    return rapt__fail(t->ctx, RAPT_EFORMAT,
+                      "%s: \"%s\" is missing or of another size: the checkpoint belongs to another model", path, name);
   memcpy(to, e->data, (size_t)e->size * sizeof *to);
   return RAPT_OK;
 }
@@ -60,8 +66,10 @@ static rapt_status read_all(rapt__trainer *t, const rapt__safetensors *st, const
   RAPT_TRY(read_array(t, st, path, "values", p->values));
   for (int i = 0; i < RAPT__STATES; i++)
     if (p->state[i]) RAPT_TRY(read_array(t, st, path, state_names[i], p->state[i]));
-  double step = number(st, "step"), metrics = number(st, "metrics_bytes"), worse = number(st, "worse"), best_step = number(st, "best_step");
-  if (!(step >= 0 && step < 1e15) || !(metrics >= 0 && metrics < 1e15) || !(worse >= 0 && worse < 1e15) || !(best_step >= 0 && best_step < 1e15))
+  double step = number(st, "step"), metrics = number(st, "metrics_bytes"), worse = number(st, "worse"),
+         best_step = number(st, "best_step");
+  if (!(step >= 0 && step < 1e15) || !(metrics >= 0 && metrics < 1e15) || !(worse >= 0 && worse < 1e15) ||
+      !(best_step >= 0 && best_step < 1e15))
     return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: the counters of the run are missing or senseless", path);
   t->step = (int64_t)step;
   t->metrics_bytes = (uint64_t)metrics;

@@ -67,19 +67,27 @@ static void tell(loop *l, rapt_event event, const char *stage, double norm, cons
   double now = rapt__now(), passed = now - l->begin;
   int64_t done = t->step - l->first;
   double per_step = done > 0 ? passed / (double)done : 0;
-  int64_t end = t->settings.stop_at > 0 && t->settings.stop_at < t->settings.steps ? t->settings.stop_at : t->settings.steps;
-  rapt_progress p = {.step = t->step, .steps = t->settings.steps, .loss = l->smooth, .norm = norm,
-                     .lr = rapt__learning_rate(&t->settings, t->step > 0 ? t->step - 1 : 0), .eval_loss = t->eval_loss,
-                     .tokens_per_second = per_step > 0 ? t->task->tokens_per_batch * (double)t->settings.accumulate / per_step : 0,
-                     .seconds = t->seconds + passed, .seconds_left = per_step * (double)(end - t->step), .stage = stage};
+  int64_t end =
+      t->settings.stop_at > 0 && t->settings.stop_at < t->settings.steps ? t->settings.stop_at : t->settings.steps;
+  rapt_progress p = {.step = t->step,
+                     .steps = t->settings.steps,
+                     .loss = l->smooth,
+                     .norm = norm,
+                     .lr = rapt__learning_rate(&t->settings, t->step > 0 ? t->step - 1 : 0),
+                     .eval_loss = t->eval_loss,
+                     .tokens_per_second =
+                         per_step > 0 ? t->task->tokens_per_batch * (double)t->settings.accumulate / per_step : 0,
+                     .seconds = t->seconds + passed,
+                     .seconds_left = per_step * (double)(end - t->step),
+                     .stage = stage};
   t->tell(t->tell_user, event, &p, text);
 }
 
 static rapt_status add_metrics(loop *l, double loss, double norm) {
   rapt__trainer *t = l->t;
   if (!l->metrics) return RAPT_OK;
-  int n = fprintf(l->metrics, "{\"step\": %lld, \"loss\": %.9g, \"norm\": %.9g, \"lr\": %.9g}\n", (long long)t->step, loss, norm,
-                  rapt__learning_rate(&t->settings, t->step - 1));
+  int n = fprintf(l->metrics, "{\"step\": %lld, \"loss\": %.9g, \"norm\": %.9g, \"lr\": %.9g}\n", (long long)t->step,
+                  loss, norm, rapt__learning_rate(&t->settings, t->step - 1));
   if (n < 0) return rapt__fail_errno(t->ctx, "write", "metrics.jsonl");
   t->metrics_bytes += (uint64_t)n;
   return RAPT_OK;
@@ -99,7 +107,8 @@ static rapt_status evaluate(loop *l) {
   RAPT_TRY(rapt__reserve(t->ctx, (void **)&t->points, &t->point_capacity, t->point_count, sizeof *t->points));
   t->points[t->point_count++] = (rapt__point){t->step, l->smooth, t->eval_loss};
   if (l->metrics) {
-    int written = fprintf(l->metrics, "{\"step\": %lld, \"train_loss\": %.9g, \"eval_loss\": %.9g}\n", (long long)t->step, l->smooth, t->eval_loss);
+    int written = fprintf(l->metrics, "{\"step\": %lld, \"train_loss\": %.9g, \"eval_loss\": %.9g}\n",
+                          (long long)t->step, l->smooth, t->eval_loss);
     if (written < 0) return rapt__fail_errno(t->ctx, "write", "metrics.jsonl");
     t->metrics_bytes += (uint64_t)written;
   }
@@ -157,7 +166,8 @@ static rapt_status one_step(loop *l) {
   *(real *)rapt_plan_data(l->plan, l->lr) = (real)rapt__learning_rate(&t->settings, t->step);
   *(real *)rapt_plan_data(l->plan, l->count) = (real)(t->step + 1);
   RAPT_TRY(rapt_plan_run(l->plan, (uint64_t)t->step));
-  double loss = (double)*(real *)rapt_plan_data(l->plan, l->loss), norm = (double)*(real *)rapt_plan_data(l->plan, l->norm);
+  double loss = (double)*(real *)rapt_plan_data(l->plan, l->loss),
+         norm = (double)*(real *)rapt_plan_data(l->plan, l->norm);
   if (!isfinite(loss) || !isfinite(norm)) return explain_nan(l, loss, norm);
   t->step++;
   l->smooth = isnan(l->smooth) ? loss : 0.95 * l->smooth + 0.05 * loss;
@@ -220,8 +230,10 @@ static rapt_status open_metrics(loop *l, bool resume) {
   if (!path) return RAPT_ENOMEM;
   l->metrics = fopen(path, resume ? "r+b" : "wb");
   rapt_status status = RAPT_OK;
-  if (!l->metrics) status = rapt__fail_errno(t->ctx, "open", path);
-  else if (resume && (ftruncate(fileno(l->metrics), (off_t)t->metrics_bytes) != 0 || fseek(l->metrics, 0, SEEK_END) != 0))
+  if (!l->metrics)
+    status = rapt__fail_errno(t->ctx, "open", path);
+  else if (resume &&
+           (ftruncate(fileno(l->metrics), (off_t)t->metrics_bytes) != 0 || fseek(l->metrics, 0, SEEK_END) != 0))
     status = rapt__fail_errno(t->ctx, "truncate", path);
   rapt__free(t->ctx, path);
   return status;
@@ -239,7 +251,8 @@ rapt_status rapt__trainer_run(rapt__trainer *t, bool resume) {
   if (status == RAPT_OK) status = train(&l);
   t->seconds += rapt__now() - l.begin;
   t->train_loss = l.smooth;
-  if (l.metrics && fclose(l.metrics) != 0 && status == RAPT_OK) status = rapt__fail_errno(t->ctx, "close", "metrics.jsonl");
+  if (l.metrics && fclose(l.metrics) != 0 && status == RAPT_OK)
+    status = rapt__fail_errno(t->ctx, "close", "metrics.jsonl");
   rapt_plan_free(l.plan);
   rapt_plan_free(l.eval_plan);
   rapt_graph_free(l.graph);

@@ -15,12 +15,12 @@ typedef struct rapt__point {
 
 typedef struct rapt__trainer {
   rapt_context *ctx;
-  rapt__task *task;             /* borrowed */
-  rapt_params *params;          /* borrowed */
+  rapt__task *task;    /* borrowed */
+  rapt_params *params; /* borrowed */
   rapt__train_settings settings;
   uint64_t seed;
-  const char *dir;              /* run directory: checkpoint, metrics, best/; NULL: nothing is written */
-  rapt_train_fn tell;           /* may be NULL */
+  const char *dir;    /* run directory: checkpoint, metrics, best/; NULL: nothing is written */
+  rapt_train_fn tell; /* may be NULL */
   void *tell_user;
 
   /* State that a checkpoint holds. */
@@ -32,10 +32,10 @@ typedef struct rapt__trainer {
   double seconds;               /* of training so far, over all sessions */
 
   /* Results */
-  rapt__point *points;          /* owned; rapt__trainer_free */
+  rapt__point *points; /* owned; rapt__trainer_free */
   size_t point_count, point_capacity;
   bool interrupted;
-  rapt__text sample;            /* the newest; owned */
+  rapt__text sample; /* the newest; owned */
 } rapt__trainer;
 
 void rapt__trainer_init(rapt__trainer *t, rapt_context *ctx);

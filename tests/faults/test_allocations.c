@@ -14,8 +14,18 @@ static rapt_status train(rapt_context *ctx, int round) {
   char data[300], out[300];
   snprintf(data, sizeof data, "data=%s/text", root);
   snprintf(out, sizeof out, "out=%s/run%d", root, round);
-  const char *settings[] = {data, out, "model.layers=1", "model.width=8", "model.heads=2", "model.context=8", "train.batch=1",
-                            "train.steps=2", "train.warmup=0", "train.evals=1", "train.sample_tokens=2", "text.tokenizer=bpe",
+  const char *settings[] = {data,
+                            out,
+                            "model.layers=1",
+                            "model.width=8",
+                            "model.heads=2",
+                            "model.context=8",
+                            "train.batch=1",
+                            "train.steps=2",
+                            "train.warmup=0",
+                            "train.evals=1",
+                            "train.sample_tokens=2",
+                            "text.tokenizer=bpe",
                             "text.vocabulary=258"};
   rapt_run_result result;
   return rapt_recipe_train(ctx, "gpt", settings, 13, NULL, NULL, &result);

@@ -15,7 +15,8 @@ static int make_root(void **state) {
   if (!mkdtemp(root)) return 1;
   snprintf(text_path, sizeof text_path, "%s/text.txt", root);
   FILE *f = fopen(text_path, "w");
-  for (int i = 0; f && i < 400; i++) fprintf(f, "line %d: the cat number %d sat on mat %d.\n", i, i * 7 % 13, i * i % 17);
+  for (int i = 0; f && i < 400; i++)
+    fprintf(f, "line %d: the cat number %d sat on mat %d.\n", i, i * 7 % 13, i * i % 17);
   return !f || fclose(f) != 0;
 }
 
@@ -27,7 +28,8 @@ static int remove_root(void **state) {
 }
 
 /* Trains in ROOT/NAME; `extra` are more settings. */
-static void train(int threads, const char *name, bool resume, const char *const *extra, int count, rapt_run_result *result) {
+static void train(int threads, const char *name, bool resume, const char *const *extra, int count,
+                  rapt_run_result *result) {
   char data[300], out[300];
   snprintf(data, sizeof data, "data=%s", text_path);
   snprintf(out, sizeof out, "out=%s/%s", root, name);
@@ -50,8 +52,10 @@ static void train(int threads, const char *name, bool resume, const char *const 
   rapt_context *ctx;
   rapt_options options = {.threads = threads};
   assert_int_equal(rapt_context_new(&ctx, &options), RAPT_OK);
-  if (resume) assert_ok(ctx, rapt_recipe_resume(ctx, out + 4, extra, count, NULL, NULL, result));
-  else assert_ok(ctx, rapt_recipe_train(ctx, "gpt", settings, n, NULL, NULL, result));
+  if (resume)
+    assert_ok(ctx, rapt_recipe_resume(ctx, out + 4, extra, count, NULL, NULL, result));
+  else
+    assert_ok(ctx, rapt_recipe_train(ctx, "gpt", settings, n, NULL, NULL, result));
   rapt_context_free(ctx);
 }
 
@@ -99,7 +103,8 @@ static void accumulation_is_a_larger_batch(void **state) {
   (void)state;
   rapt_run_result r;
   static const char *const big[] = {"train.batch=4", "model.dropout=0", "train.steps=3", "train.clip=0"};
-  static const char *const small[] = {"train.batch=1", "train.accumulate=4", "model.dropout=0", "train.steps=3", "train.clip=0"};
+  static const char *const small[] = {"train.batch=1", "train.accumulate=4", "model.dropout=0", "train.steps=3",
+                                      "train.clip=0"};
   train(1, "big", false, big, 4, &r);
   train(1, "small", false, small, 5, &r);
   rapt_context *ctx;
@@ -117,7 +122,8 @@ static void accumulation_is_a_larger_batch(void **state) {
       float x, y;
       memcpy(&x, a->data + 4 * i, 4);
       memcpy(&y, b->data + 4 * i, 4);
-      assert_true(fabsf(x - y) < 1e-4f); /* Adam's first steps are ±lr: only signs of near-zero gradients could differ */
+      assert_true(fabsf(x - y) <
+                  1e-4f); /* Adam's first steps are ±lr: only signs of near-zero gradients could differ */
     }
   }
   for (int i = 0; i < 2; i++) rapt__safetensors_close(&st[i]);

@@ -6,25 +6,25 @@
 
 enum { MR = 6, NR = 16 };
 
-#define STEP(i, address)                                     \
-  {                                                          \
-    __m256 x = _mm256_broadcast_ss(address);                 \
-    c##i##0 = _mm256_fmadd_ps(x, b0, c##i##0);               \
-    c##i##1 = _mm256_fmadd_ps(x, b1, c##i##1);               \
+#define STEP(i, address)                                                                                               \
+  {                                                                                                                    \
+    __m256 x = _mm256_broadcast_ss(address);                                                                           \
+    c##i##0 = _mm256_fmadd_ps(x, b0, c##i##0);                                                                         \
+    c##i##1 = _mm256_fmadd_ps(x, b1, c##i##1);                                                                         \
   }
-#define STORE(i)                                                                            \
-  {                                                                                         \
-    float *row = c + (i)*c_row;                                                             \
-    if (accumulate) {                                                                       \
-      c##i##0 = _mm256_add_ps(c##i##0, _mm256_loadu_ps(row));                               \
-      c##i##1 = _mm256_add_ps(c##i##1, _mm256_loadu_ps(row + 8));                           \
-    }                                                                                       \
-    _mm256_storeu_ps(row, c##i##0);                                                         \
-    _mm256_storeu_ps(row + 8, c##i##1);                                                     \
+#define STORE(i)                                                                                                       \
+  {                                                                                                                    \
+    float *row = c + (i)*c_row;                                                                                        \
+    if (accumulate) {                                                                                                  \
+      c##i##0 = _mm256_add_ps(c##i##0, _mm256_loadu_ps(row));                                                          \
+      c##i##1 = _mm256_add_ps(c##i##1, _mm256_loadu_ps(row + 8));                                                      \
+    }                                                                                                                  \
+    _mm256_storeu_ps(row, c##i##0);                                                                                    \
+    _mm256_storeu_ps(row + 8, c##i##1);                                                                                \
   }
 
-static void k_gemm_tile_avx2(int64_t k, const float *a, int64_t a_row, int64_t a_col, const float *b, float *c, int64_t c_row,
-                             bool accumulate) {
+static void k_gemm_tile_avx2(int64_t k, const float *a, int64_t a_row, int64_t a_col, const float *b, float *c,
+                             int64_t c_row, bool accumulate) {
   __m256 c00 = _mm256_setzero_ps(), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00;
   __m256 c30 = c00, c31 = c00, c40 = c00, c41 = c00, c50 = c00, c51 = c00;
   const float *d = a + 3 * a_row;
@@ -69,7 +69,8 @@ static void transpose8(const float *x, int64_t ld, float *y, __m256 alpha) {
   }
 }
 
-static void k_gemm_pack_b_avx2(int64_t k, int64_t n, const float *b, int64_t b_row, int64_t b_col, float alpha, float *packed) {
+static void k_gemm_pack_b_avx2(int64_t k, int64_t n, const float *b, int64_t b_row, int64_t b_col, float alpha,
+                               float *packed) {
   __m256 scale = _mm256_set1_ps(alpha);
   for (int64_t j0 = 0; j0 < n; j0 += NR, packed += k * NR) {
     int64_t width = n - j0 < NR ? n - j0 : NR, p = 0;

@@ -5,8 +5,8 @@
 
 enum { MR = 6, NR = 16, Q = NR / 4 };
 
-static void k_gemm_tile_neon(int64_t k, const float *a, int64_t a_row, int64_t a_col, const float *b, float *c, int64_t c_row,
-                             bool accumulate) {
+static void k_gemm_tile_neon(int64_t k, const float *a, int64_t a_row, int64_t a_col, const float *b, float *c,
+                             int64_t c_row, bool accumulate) {
   float32x4_t sum[MR][Q];
   for (int i = 0; i < MR; i++)
     for (int q = 0; q < Q; q++) sum[i][q] = vdupq_n_f32(0);
@@ -25,13 +25,15 @@ static void k_gemm_tile_neon(int64_t k, const float *a, int64_t a_row, int64_t a
     }
 }
 
-static void k_gemm_pack_b_neon(int64_t k, int64_t n, const float *b, int64_t b_row, int64_t b_col, float alpha, float *packed) {
+static void k_gemm_pack_b_neon(int64_t k, int64_t n, const float *b, int64_t b_row, int64_t b_col, float alpha,
+                               float *packed) {
   for (int64_t j0 = 0; j0 < n; j0 += NR, packed += k * NR) {
     const float *from = b + j0 * b_col;
     bool rows = n - j0 >= NR && b_col == 1;
     for (int64_t p = 0; p < k; p++)
       if (rows) {
-        for (int q = 0; q < Q; q++) vst1q_f32(packed + p * NR + 4 * q, vmulq_n_f32(vld1q_f32(from + p * b_row + 4 * q), alpha));
+        for (int q = 0; q < Q; q++)
+          vst1q_f32(packed + p * NR + 4 * q, vmulq_n_f32(vld1q_f32(from + p * b_row + 4 * q), alpha));
       } else {
         for (int64_t j = 0; j < NR; j++) packed[p * NR + j] = j0 + j < n ? alpha * from[p * b_row + j * b_col] : 0;
       }

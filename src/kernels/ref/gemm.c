@@ -3,8 +3,8 @@
 
 enum { MR = 4, NR = 8 };
 
-static void k_gemm_tile_ref(int64_t k, const real *a, int64_t a_row, int64_t a_col, const real *b, real *c, int64_t c_row,
-                            bool accumulate) {
+static void k_gemm_tile_ref(int64_t k, const real *a, int64_t a_row, int64_t a_col, const real *b, real *c,
+                            int64_t c_row, bool accumulate) {
   real sum[MR][NR] = {{0}};
   for (int64_t p = 0; p < k; p++)
     for (int i = 0; i < MR; i++)
@@ -13,7 +13,8 @@ static void k_gemm_tile_ref(int64_t k, const real *a, int64_t a_row, int64_t a_c
     for (int j = 0; j < NR; j++) c[i * c_row + j] = accumulate ? c[i * c_row + j] + sum[i][j] : sum[i][j];
 }
 
-static void k_gemm_pack_b_ref(int64_t k, int64_t n, const real *b, int64_t b_row, int64_t b_col, real alpha, real *packed) {
+static void k_gemm_pack_b_ref(int64_t k, int64_t n, const real *b, int64_t b_row, int64_t b_col, real alpha,
+                              real *packed) {
   for (int64_t j0 = 0; j0 < n; j0 += NR, packed += k * NR)
     for (int64_t p = 0; p < k; p++)
       for (int64_t j = 0; j < NR; j++) packed[p * NR + j] = j0 + j < n ? alpha * b[p * b_row + (j0 + j) * b_col] : 0;

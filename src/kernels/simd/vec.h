@@ -31,8 +31,8 @@ UNARY(floor, vf_floor(v))
   X(neg)                                                                                                               \
   X(abs)                                                                                                               \
   X(square)                                                                                                            \
-  X(sqrt) X(rsqrt) X(recip) X(exp) X(log) X(tanh) X(erf) X(sigmoid) X(relu) X(gelu) X(gelu_tanh) X(silu) X(softplus)   \
-      X(floor)
+  X(sqrt)                                                                                                              \
+  X(rsqrt) X(recip) X(exp) X(log) X(tanh) X(erf) X(sigmoid) X(relu) X(gelu) X(gelu_tanh) X(silu) X(softplus) X(floor)
 
 /* One loop for each way in which an operand can be a scalar; the operation is inlined into all. */
 #define BINARY(name, expression)                                                                                       \
@@ -74,12 +74,11 @@ BINARY(gelu_grad, v *vf_gelu_slope(u))
 BINARY(gelu_tanh_grad, v *vf_gelu_tanh_slope(u))
 BINARY(silu_grad, v *vf_silu_slope(u))
 BINARY(softplus_grad, v *vf_sigmoid(u))
-#define BINARY_LIST(X)                                                                                                 \
-  X(add)                                                                                                               \
-  X(sub)                                                                                                               \
-  X(mul)                                                                                                               \
-  X(div) X(max) X(min) X(lt) X(le) X(eq) X(tanh_grad_y) X(sigmoid_grad_y) X(relu_grad) X(gelu_grad) X(gelu_tanh_grad)  \
-      X(silu_grad) X(softplus_grad)
+/* clang-format off */
+#define BINARY_LIST(X) \
+  X(add) X(sub) X(mul) X(div) X(max) X(min) X(lt) X(le) \
+  X(eq) X(tanh_grad_y) X(sigmoid_grad_y) X(relu_grad) X(gelu_grad) X(gelu_tanh_grad) X(silu_grad) X(softplus_grad)
+/* clang-format on */
 
 static void K_ISA(k_axpy)(int64_t n, real a, const real *x, real *y) {
   for (int64_t i = 0; i < n; i += VF_WIDTH) {
