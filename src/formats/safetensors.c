@@ -35,12 +35,8 @@ static rapt_status parse_entry(rapt__safetensors *st, const char *file, const ch
   while (kind < TYPES && !(type && strcmp(types[kind].name, type) == 0)) kind++;
   if (kind == TYPES)
     return rapt__fail(ctx, RAPT_EFORMAT, "%s: tensor \"%s\": dtype \"%s\" is not known", file, name, type ? type : "?");
-<<<<<<< HEAD
   if (!json_is_array(shape) || json_array_size(shape) > DIMENSIONS || !json_is_array(offsets) ||
       json_array_size(offsets) != 2)
-=======
-  if (!json_is_array(shape) || json_array_size(shape) > 8 || !json_is_array(offsets) || json_array_size(offsets) != 2)
->>>>>>> main
     return rapt__fail(ctx, RAPT_EFORMAT, "%s: tensor \"%s\": needs a shape of at most 8 numbers and two data_offsets",
                       file, name);
   *e = (rapt__st_entry){.name = rapt__arena_strdup(&st->arena, name),
@@ -195,7 +191,6 @@ rapt_status rapt__safetensors_read(const rapt__safetensors *st, const rapt__st_e
   return RAPT_OK;
 }
 
-<<<<<<< HEAD
 rapt_status rapt__safetensors_read_ints(const rapt__safetensors *st, const rapt__st_entry *e, int64_t *out) {
   const uint8_t *p = e->data;
   for (int64_t i = 0; i < e->size; i++, p += types[e->type].bytes) {
@@ -212,24 +207,6 @@ rapt_status rapt__safetensors_read_ints(const rapt__safetensors *st, const rapt_
       return rapt__fail(st->ctx, RAPT_EUNSUPPORTED, "tensor \"%s\" holds reals (%s), not integers", e->name,
                         types[e->type].name);
     }
-=======
-static json_t *header_of(const rapt__st_entry *entries, size_t count, const char *const *meta) {
-  json_t *header = json_object(), *pairs = json_object();
-  uint64_t at = 0;
-  bool ok = header && pairs;
-  for (size_t i = 0; ok && meta && meta[i]; i += 2)
-    ok = json_object_set_new(pairs, meta[i], json_string(meta[i + 1])) == 0;
-  ok = json_object_set_new(header, "__metadata__", pairs) == 0 && ok;
-  for (size_t i = 0; ok && i < count; i++) {
-    const rapt__st_entry *e = &entries[i];
-    uint64_t end = at + (uint64_t)e->size * types[e->type].bytes;
-    json_t *shape = json_array();
-    for (int d = 0; ok && d < e->ndim; d++) ok = json_array_append_new(shape, json_integer(e->dim[d])) == 0;
-    ok = ok && json_object_set_new(header, e->name,
-                                   json_pack("{s:s,s:o,s:[I,I]}", "dtype", types[e->type].name, "shape", shape,
-                                             "data_offsets", (json_int_t)at, (json_int_t)end)) == 0;
-    at = end;
->>>>>>> main
   }
   return RAPT_OK;
 }
@@ -319,27 +296,10 @@ rapt_status rapt__safetensors_write(rapt_context *ctx, const char *path, const r
   for (size_t i = 0; i < count && status == RAPT_OK; i++) status = describe(ctx, path, header, sorted[i], &at);
   char *text = status == RAPT_OK ? json_dumps(header, JSON_COMPACT) : NULL;
   json_decref(header);
-<<<<<<< HEAD
   if (text)
     status = write_file(ctx, path, text, sorted, count);
   else if (status == RAPT_OK)
     status = rapt__fail_memory(ctx, 0);
-=======
-  if (!text) return rapt__fail_memory(ctx, 0);
-  size_t length = strlen(text), padded = (length + 7) & ~(size_t)7;
-  uint8_t prefix[8];
-  for (int i = 0; i < 8; i++) prefix[i] = (uint8_t)((uint64_t)padded >> (8 * i));
-  rapt__out out;
-  rapt_status status = rapt__out_open(ctx, path, &out);
-  if (status == RAPT_OK) {
-    rapt__out_write(&out, prefix, 8);
-    rapt__out_write(&out, text, length);
-    rapt__out_write(&out, "        ", padded - length);
-    for (size_t i = 0; i < count; i++)
-      rapt__out_write(&out, entries[i].data, (size_t)entries[i].size * types[entries[i].type].bytes);
-    status = rapt__out_commit(&out);
-  }
->>>>>>> main
   free(text);
   rapt__free(ctx, sorted);
   return status;

@@ -13,15 +13,11 @@ typedef enum rapt__st_type {
   RAPT__ST_F16,
   RAPT__ST_BF16,
   RAPT__ST_I64,
-<<<<<<< HEAD
   RAPT__ST_I32,
   RAPT__ST_I16,
   RAPT__ST_I8,
   RAPT__ST_U8,
   RAPT__ST_BOOL,
-=======
-  RAPT__ST_I32
->>>>>>> main
 } rapt__st_type;
 
 typedef struct rapt__st_entry {
@@ -43,11 +39,7 @@ typedef struct rapt__safetensors {
 } rapt__safetensors;
 
 rapt_status rapt__safetensors_open(rapt_context *ctx, const char *path, rapt__safetensors *out);
-<<<<<<< HEAD
 /* The same over memory that outlives `out`; `name` is used in messages. After a failure there is nothing to close. */
-=======
-/* The same over memory that outlives `out`; `name` is used in messages. */
->>>>>>> main
 rapt_status rapt__safetensors_parse(rapt_context *ctx, const char *name, const uint8_t *bytes, size_t size,
                                     rapt__safetensors *out);
 void rapt__safetensors_close(rapt__safetensors *st);

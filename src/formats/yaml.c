@@ -15,14 +15,10 @@ typedef struct reader {
   char prefix[KEY];   /* "a.b." of the maps around */
   size_t ends[DEPTH]; /* length of the prefix outside each map */
   int depth, documents;
-<<<<<<< HEAD
   char key[KEY];      /* waiting for its value; "" when a key comes next */
   rapt__arena arena;  /* of the names */
   const char **names; /* owned: every key so far, those of maps end with a point */
   size_t name_count, name_capacity;
-=======
-  char key[KEY]; /* waiting for its value; "" when a key comes next */
->>>>>>> main
 } reader;
 
 static rapt_status refuse(reader *r, const yaml_event_t *e, const char *what) {
@@ -91,7 +87,6 @@ static rapt_status handle(reader *r, const yaml_event_t *e) {
   }
 }
 
-<<<<<<< HEAD
 static rapt_status fail_parse(reader *r, const yaml_parser_t *parser) {
   if (parser->error == YAML_MEMORY_ERROR) return rapt__fail_memory(r->ctx, 0);
   const char *problem = parser->problem ? parser->problem : "not YAML";
@@ -104,10 +99,6 @@ rapt_status rapt__yaml_read(rapt_context *ctx, const char *name, const char *tex
                             void *user) {
   if (size > SIZE)
     return rapt__fail(ctx, RAPT_EFORMAT, "%s:1: %zu bytes are too many for settings (1 MB is allowed)", name, size);
-=======
-rapt_status rapt__yaml_read(rapt_context *ctx, const char *name, const char *text, size_t size, rapt__yaml_fn each,
-                            void *user) {
->>>>>>> main
   reader r = {.ctx = ctx, .name = name, .each = each, .user = user};
   yaml_parser_t parser;
   if (!yaml_parser_initialize(&parser)) return rapt__fail_memory(ctx, 0);
@@ -117,12 +108,7 @@ rapt_status rapt__yaml_read(rapt_context *ctx, const char *name, const char *tex
   for (bool end = false; !end && status == RAPT_OK;) {
     yaml_event_t event;
     if (!yaml_parser_parse(&parser, &event)) {
-<<<<<<< HEAD
       status = fail_parse(&r, &parser);
-=======
-      status = rapt__fail(ctx, RAPT_EFORMAT, "%s:%zu: %s", name, parser.problem_mark.line + 1,
-                          parser.problem ? parser.problem : "not YAML");
->>>>>>> main
       break;
     }
     status = handle(&r, &event);
