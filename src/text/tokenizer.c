@@ -118,12 +118,37 @@ rapt_status rapt_tokenizer_chars(rapt_context *ctx, const char *text, size_t siz
 
 rapt_tokenizer_kind rapt_tokenizer_get_kind(const rapt_tokenizer *t) { return t->kind; }
 int64_t rapt_tokenizer_size(const rapt_tokenizer *t) { return (int64_t)t->count; }
-void rapt_tokenizer_release(const rapt_tokenizer *t, int32_t *ids) { rapt__free(t->ctx, ids); }
+void rapt_tokenizer_release(const rapt_tokenizer *t, void *ids_or_text) { rapt__free(t->ctx, ids_or_text); }
 
 const char *rapt_tokenizer_token(const rapt_tokenizer *t, int32_t id, size_t *size) {
   if (id < 0 || (size_t)id >= t->count) return NULL;
   *size = t->tokens[id].size;
   return t->tokens[id].bytes;
+}
+
+rapt_status rapt_tokenizer_decode(const rapt_tokenizer *t, const int32_t *ids, int64_t count, char **text,
+                                  size_t *size) {
+  *text = NULL;
+  *size = 0;
+  size_t total = 1;
+  for (int64_t i = 0; i < count; i++) {
+    if (ids[i] < 0 || (size_t)ids[i] >= t->count)
+      return rapt__fail(t->ctx, RAPT_EINVAL, "id %d at place %lld: the vocabulary has %zu ids", ids[i], (long long)i,
+                        t->count);
+    if (rapt__add_overflows(total, t->tokens[ids[i]].size, &total)) return rapt__fail_memory(t->ctx, SIZE_MAX);
+  }
+  char *bytes = rapt__alloc(t->ctx, total);
+  if (!bytes) return RAPT_ENOMEM;
+  size_t at = 0;
+  for (int64_t i = 0; i < count; i++) {
+    const rapt__token *token = &t->tokens[ids[i]];
+    if (token->size) memcpy(bytes + at, token->bytes, token->size);
+    at += token->size;
+  }
+  bytes[at] = 0;
+  *text = bytes;
+  *size = at;
+  return RAPT_OK;
 }
 
 /* ---- Encoding ---- */
