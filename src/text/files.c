@@ -80,7 +80,7 @@ static rapt_status read_merge(rapt_tokenizer *t, const char *a, size_t na, const
   if (!l || !r || !made || left == 0 || right == 0)
     return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: merge %zu (\"%.*s %.*s\") uses a token that is not in the vocabulary",
                       file, line, (int)(na < 40 ? na : 40), a, (int)(nb < 40 ? nb : 40), b);
-  return rapt__tokenizer_merge(t, (int32_t)l->value, (int32_t)r->value, (int32_t)made->value);
+  return rapt__tokenizer_merge(t, (int32_t)l->value, (int32_t)r->value, (int32_t)made->value, file);
 }
 
 static rapt_status read_merge_line(rapt_tokenizer *t, const char *line, size_t size, const char *file, size_t number) {
@@ -92,7 +92,10 @@ static rapt_status read_merge_line(rapt_tokenizer *t, const char *line, size_t s
 static json_t *parse_json(rapt_context *ctx, const char *name, const char *text, size_t size) {
   json_error_t error;
   json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
-  if (!root) rapt__fail(ctx, RAPT_EFORMAT, "%s:%d:%d: %s", name, error.line, error.column, error.text);
+  if (!root && json_error_code(&error) == json_error_out_of_memory)
+    rapt__fail_memory(ctx, size);
+  else if (!root)
+    rapt__fail(ctx, RAPT_EFORMAT, "%s:%d:%d: %s", name, error.line, error.column, error.text);
   return root;
 }
 

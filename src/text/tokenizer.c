@@ -56,10 +56,14 @@ rapt_status rapt__tokenizer_add(rapt_tokenizer *t, int64_t id, const char *bytes
   return RAPT_OK;
 }
 
-rapt_status rapt__tokenizer_merge(rapt_tokenizer *t, int32_t left, int32_t right, int32_t made) {
+rapt_status rapt__tokenizer_merge(rapt_tokenizer *t, int32_t left, int32_t right, int32_t made, const char *file) {
   RAPT_TRY(rapt__reserve(t->ctx, (void **)&t->merges, &t->merge_capacity, t->merge_count, sizeof *t->merges));
-  if (!rapt__table_get(&t->ranks, NULL, 0, (uint64_t)(uint32_t)left << 32 | (uint32_t)right, (int64_t)t->merge_count))
-    return RAPT_ENOMEM;
+  int64_t rank = (int64_t)t->merge_count;
+  rapt__slot *slot = rapt__table_get(&t->ranks, NULL, 0, (uint64_t)(uint32_t)left << 32 | (uint32_t)right, rank);
+  if (!slot) return RAPT_ENOMEM;
+  if (slot->value != rank)
+    return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: merges %lld and %lld join the same pair", file, (long long)slot->value,
+                      (long long)rank);
   t->merges[t->merge_count++] = (rapt__merge){left, right, made};
   return RAPT_OK;
 }

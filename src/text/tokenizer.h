@@ -59,7 +59,7 @@ rapt_status rapt__tokenizer_new(rapt_context *ctx, rapt_tokenizer_kind kind, rap
 rapt_status rapt__tokenizer_add(rapt_tokenizer *t, int64_t id, const char *bytes, size_t size, bool plain,
                                 const char *file);
 rapt_status rapt__tokenizer_special(rapt_tokenizer *t, int32_t id);
-rapt_status rapt__tokenizer_merge(rapt_tokenizer *t, int32_t left, int32_t right, int32_t made);
+rapt_status rapt__tokenizer_merge(rapt_tokenizer *t, int32_t left, int32_t right, int32_t made, const char *file);
 /* Checks that all ids are there and, for byte-level kinds, all bytes; orders the special tokens. */
 rapt_status rapt__tokenizer_finish(rapt_tokenizer *t, const char *file);
 /* tokenizer.json from memory; `name` begins messages. */

@@ -180,7 +180,9 @@ static rapt_status learn(trainer *r, int64_t vocabulary) {
     const rapt__slot *same = rapt__table_find(&t->ids, joined, size, 0); /* two ways to one string share its id */
     int32_t made = same ? (int32_t)same->value : (int32_t)t->count;
     if (!same) RAPT_TRY(rapt__tokenizer_add(t, made, joined, size, false, "bpe"));
-    RAPT_TRY(rapt__tokenizer_merge(t, p.left, p.right, made));
+    /* An id that is made in a second way can bring back a pair that was merged before: it has its rank already. */
+    uint64_t key = (uint64_t)(uint32_t)p.left << 32 | (uint32_t)p.right;
+    if (!rapt__table_find(&t->ranks, NULL, 0, key)) RAPT_TRY(rapt__tokenizer_merge(t, p.left, p.right, made, "bpe"));
     for (int32_t at = p.places; at >= 0; at = r->places[at].next) RAPT_TRY(merge_word(r, p, made, r->places[at].word));
     RAPT_TRY(push_raised(r));
   }
