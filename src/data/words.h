@@ -10,7 +10,7 @@ enum { RAPT__WORDS_END = 0, RAPT__WORDS_UNKNOWN = 1 }; /* </s>, which closes eve
 typedef struct rapt__word {
   const char *bytes; /* not terminated; in the vocabulary's text */
   size_t size;
-  uint64_t count;
+  uint64_t count; /* in the text, and one more of </s> and <unk>, so that none is 0 */
 } rapt__word;
 
 /* A vocabulary: </s>, <unk>, then the words of a text from the most frequent to the rarest. */

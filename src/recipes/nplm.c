@@ -184,7 +184,7 @@ static bool fill_eval(rapt__task *task, rapt_plan *plan, uint64_t index) {
 
 /* ---- What it has learnt ---- */
 
-static const rapt_real *values_of(const net *n, const char *name) {
+static rapt_real *values_of(const net *n, const char *name) {
   rapt_real *values = NULL;
   int64_t index = rapt_params_find(n->params, name);
   if (index >= 0) rapt_params_get(n->params, index, NULL, NULL, NULL, &values);
@@ -285,6 +285,15 @@ static void net_free(net *n) {
   if (n->ctx) rapt__free(n->ctx, n->order);
 }
 
+/* b begins at the logarithms of the words' frequencies: small steps would need thousands of updates to get there. */
+static void start_at_frequencies(const net *n) {
+  rapt_real *b = values_of(n, "b");
+  size_t count = n->data->words.count;
+  double total = 0;
+  for (size_t i = 0; i < count; i++) total += (double)n->data->words.words[i].count;
+  for (size_t i = 0; i < count; i++) b[i] = (rapt_real)log((double)n->data->words.words[i].count / total);
+}
+
 static rapt_status net_begin(rapt__run *run, const corpus *data, bool direct, net *n) {
   *n = (net){.task = {.loss = loss,
                       .fill = fill,
@@ -312,7 +321,9 @@ static rapt_status net_begin(rapt__run *run, const corpus *data, bool direct, ne
   loss(&n->task, graph, n->params, false, 0);
   rapt_status status = graph->status == RAPT_ENOMEM ? rapt__fail_memory(run->ctx, 0) : graph->status;
   rapt_graph_free(graph);
-  return status == RAPT_OK ? rapt_params_start(n->params, n->seed) : status;
+  if (status == RAPT_OK) status = rapt_params_start(n->params, n->seed);
+  if (status == RAPT_OK) start_at_frequencies(n);
+  return status;
 }
 
 /* Is there something to go on with? The second net of a comparison fitted its steps to the time of the first, and goes on
