@@ -32,9 +32,9 @@ static const rapt__key keys[] = {{"nplm.order", NULL, RAPT__KEY_INT, offsetof(np
                                  {0}};
 
 static const char *const defaults[] = {"data=ptb",
-                                       "train.steps=10000",
+                                       "train.steps=12500",
                                        "train.batch=256",
-                                       "train.lr=2e-3",
+                                       "train.lr=5e-3",
                                        "train.min_lr=2e-5",
                                        "train.beta2=0.999",
                                        "train.weight_decay=0.01",
