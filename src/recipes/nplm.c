@@ -326,8 +326,8 @@ static rapt_status net_begin(rapt__run *run, const corpus *data, bool direct, ne
   return status;
 }
 
-/* Is there something to go on with? The second net of a comparison fitted its steps to the time of the first, and goes on
- * with those. */
+/* Is there something to go on with? The second net of a comparison fitted its steps to the time of the first, and goes
+ * on with those. */
 static rapt_status find_checkpoint(rapt__run *run, rapt__trainer *t, bool *found) {
   char *path = rapt__path_join(run->ctx, t->dir, "checkpoint.safetensors");
   if (!path) return RAPT_ENOMEM;

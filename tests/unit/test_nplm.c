@@ -1,4 +1,4 @@
-/* The recipe nplm on a small made-up text: it learns, it judges its claims, it resumes; and the reader of such texts. */
+/* The recipe nplm on a small made-up text: it learns, judges its claims, resumes; and the reader of such texts. */
 #include "unit/unit.h"
 
 #include "base/file.h"
