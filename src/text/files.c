@@ -1,73 +1,67 @@
-/* Tokenizer files: Hugging Face's tokenizer.json (the part that our three kinds need) and GPT-2's two files. */
+/* Reading tokenizer files: Hugging Face's tokenizer.json (the part that our three kinds need) and GPT-2's two files. What a
+ * file asks for beyond that is refused, since ignoring it would give other ids. */
 #include "text/tokenizer.h"
 
 #include "base/file.h"
 
 #include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { FILE_LIMIT = 256 << 20 };
 
-/* ---- GPT-2's alphabet: every byte has a printable character ---- */
+/* What is read: the tokenizer, and the added tokens of the file by id. */
+typedef struct reader {
+  rapt_tokenizer *t;
+  const char *file;
+  json_t *added;       /* borrowed; NULL: none */
+  rapt__table by_id;   /* id → index in `added` */
+  json_int_t id_limit; /* as many ids as the file has tokens: a larger one would leave a hole */
+} reader;
 
-static bool prints(int b) { return (b >= '!' && b <= '~') || (b >= 0xA1 && b <= 0xAC) || b >= 0xAE; }
-
-static uint32_t letter_of(int byte) {
-  if (prints(byte)) return (uint32_t)byte;
-  uint32_t n = 0;
-  for (int b = 0; b < byte; b++) n += !prints(b);
-  return 256 + n;
+static json_t *added_content(const reader *r, json_int_t id) {
+  const rapt__slot *slot = rapt__table_find(&r->by_id, NULL, 0, (uint64_t)id);
+  return slot ? json_object_get(json_array_get(r->added, (size_t)slot->value), "content") : NULL;
 }
 
-/* Letters → bytes, in place of a buffer of the same size; −1 when a letter is not of the alphabet. */
-static int64_t to_bytes(const char *letters, size_t size, char *out) {
-  static const int none = -1;
-  int back[324];
-  for (int i = 0; i < 324; i++) back[i] = none;
-  for (int b = 0; b < 256; b++) back[letter_of(b)] = b;
-  int64_t n = 0;
-  uint32_t code = 0;
-  for (size_t at = 0, step; at < size; at += step) {
-    step = rapt__utf8(letters + at, size - at, &code);
-    if (step == 0 || code >= 324 || back[code] < 0) return -1;
-    out[n++] = (char)back[code];
-  }
-  return n;
-}
-
-static rapt_status to_letters(const rapt__token *token, rapt__text *out) {
-  for (size_t i = 0; i < token->size; i++) {
-    char c[4];
-    RAPT_TRY(rapt__text_add(out, c, rapt__utf8_write(letter_of((unsigned char)token->bytes[i]), c)));
-  }
+static rapt_status check_id(const reader *r, json_t *id, const char *what) {
+  if (!json_is_integer(id))
+    return rapt__fail(r->t->ctx, RAPT_EFORMAT, "%s: the id of \"%.60s\" is not a whole number", r->file, what);
+  if (json_integer_value(id) < 0 || json_integer_value(id) >= r->id_limit)
+    return rapt__fail(r->t->ctx, RAPT_EFORMAT, "%s: the id %lld of \"%.60s\" is out of range: the file has %lld tokens",
+                      r->file, (long long)json_integer_value(id), what, (long long)r->id_limit);
   return RAPT_OK;
 }
 
-/* ---- Reading ---- */
-
-static rapt_status add_special(rapt_tokenizer *t, int32_t id) {
-  RAPT_TRY(rapt__reserve(t->ctx, (void **)&t->special, &t->special_capacity, t->special_count, sizeof *t->special));
-  t->special[t->special_count++] = id;
+static rapt_status read_token(const reader *r, const char *key, size_t size, json_int_t id, char *bytes) {
+  rapt_tokenizer *t = r->t;
+  json_t *content = added_content(r, id);
+  bool same = content && json_string_length(content) == size && memcmp(json_string_value(content), key, size) == 0;
+  if (content && !same)
+    return rapt__fail(t->ctx, RAPT_EFORMAT,
+                      "%s: id %lld is \"%.60s\" in the vocabulary and \"%.60s\" as an added token", r->file,
+                      (long long)id, key, json_string_value(content));
+  int64_t n = t->kind == RAPT_CHARS ? -1 : rapt__letters_read(key, size, bytes);
+  bool plain = n < 0 || (content && ((size_t)n != size || memcmp(bytes, key, size) != 0));
+  RAPT_TRY(rapt__tokenizer_add(t, id, plain ? key : bytes, plain ? size : (size_t)n, plain, r->file));
+  if (content || (t->kind != RAPT_CHARS && strcmp(key, "<|endoftext|>") == 0))
+    RAPT_TRY(rapt__tokenizer_special(t, (int32_t)id));
   return RAPT_OK;
 }
 
-static rapt_status read_vocabulary(rapt_tokenizer *t, json_t *vocabulary, const char *file) {
+static rapt_status read_vocabulary(reader *r, json_t *vocabulary) {
+  rapt_context *ctx = r->t->ctx;
   const char *key;
   json_t *value;
   size_t length;
-  if (!json_is_object(vocabulary)) return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: the vocabulary is not an object", file);
+  if (!json_is_object(vocabulary)) return rapt__fail(ctx, RAPT_EFORMAT, "%s: the vocabulary is not an object", r->file);
+  r->id_limit = (json_int_t)(json_object_size(vocabulary) + json_array_size(r->added));
   json_object_keylen_foreach(vocabulary, key, length, value) {
-    if (!json_is_integer(value))
-      return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: the id of \"%s\" is not a number", file, key);
-    char *bytes = rapt__alloc(t->ctx, length + 1);
+    RAPT_TRY(check_id(r, value, key));
+    char *bytes = rapt__alloc(ctx, length);
     if (!bytes) return RAPT_ENOMEM;
-    int64_t n = t->kind == RAPT_CHARS ? -1 : to_bytes(key, length, bytes);
-    rapt_status status = n < 0 ? rapt__tokenizer_add(t, json_integer_value(value), key, length, file)
-                               : rapt__tokenizer_add(t, json_integer_value(value), bytes, (size_t)n, file);
-    if (status == RAPT_OK && strcmp(key, "<|endoftext|>") == 0)
-      status = add_special(t, (int32_t)json_integer_value(value));
-    rapt__free(t->ctx, bytes);
+    rapt_status status = read_token(r, key, length, json_integer_value(value), bytes);
+    rapt__free(ctx, bytes);
     RAPT_TRY(status);
   }
   return RAPT_OK;
@@ -78,7 +72,7 @@ static rapt_status read_merge(rapt_tokenizer *t, const char *a, size_t na, const
                               size_t line) {
   char *bytes = rapt__alloc(t->ctx, na + nb + 1);
   if (!bytes) return RAPT_ENOMEM;
-  int64_t left = to_bytes(a, na, bytes), right = left < 0 ? -1 : to_bytes(b, nb, bytes + left);
+  int64_t left = rapt__letters_read(a, na, bytes), right = left < 0 ? -1 : rapt__letters_read(b, nb, bytes + left);
   const rapt__slot *l = right < 0 ? NULL : rapt__table_find(&t->ids, bytes, (size_t)left, 0);
   const rapt__slot *r = right < 0 ? NULL : rapt__table_find(&t->ids, bytes + left, (size_t)right, 0);
   const rapt__slot *made = right < 0 ? NULL : rapt__table_find(&t->ids, bytes, (size_t)(left + right), 0);
@@ -86,7 +80,7 @@ static rapt_status read_merge(rapt_tokenizer *t, const char *a, size_t na, const
   if (!l || !r || !made || left == 0 || right == 0)
     return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: merge %zu (\"%.*s %.*s\") uses a token that is not in the vocabulary",
                       file, line, (int)(na < 40 ? na : 40), a, (int)(nb < 40 ? nb : 40), b);
-  return rapt__tokenizer_merge(t, (int32_t)l->value, (int32_t)r->value, (int32_t)made->value);
+  return rapt__tokenizer_merge(t, (int32_t)l->value, (int32_t)r->value, (int32_t)made->value, file);
 }
 
 static rapt_status read_merge_line(rapt_tokenizer *t, const char *line, size_t size, const char *file, size_t number) {
@@ -98,7 +92,10 @@ static rapt_status read_merge_line(rapt_tokenizer *t, const char *line, size_t s
 static json_t *parse_json(rapt_context *ctx, const char *name, const char *text, size_t size) {
   json_error_t error;
   json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
-  if (!root) rapt__fail(ctx, RAPT_EFORMAT, "%s:%d:%d: %s", name, error.line, error.column, error.text);
+  if (!root && json_error_code(&error) == json_error_out_of_memory)
+    rapt__fail_memory(ctx, size);
+  else if (!root)
+    rapt__fail(ctx, RAPT_EFORMAT, "%s:%d:%d: %s", name, error.line, error.column, error.text);
   return root;
 }
 
@@ -119,19 +116,48 @@ static rapt_status read_merges(rapt_tokenizer *t, json_t *merges, const char *fi
   return RAPT_OK;
 }
 
-static rapt_status read_added(rapt_tokenizer *t, json_t *added, const char *file) {
+/* Lists the added tokens by id; they are made with the vocabulary or, when it lacks them, after it. */
+static rapt_status list_added(reader *r, json_t *added) {
+  static const char *const unread[] = {"single_word", "lstrip", "rstrip"};
+  rapt_context *ctx = r->t->ctx;
   size_t i;
   json_t *value;
+  if (added && !json_is_null(added) && !json_is_array(added))
+    return rapt__fail(ctx, RAPT_EFORMAT, "%s: added_tokens is not an array", r->file);
+  r->added = added;
   json_array_foreach(added, i, value) {
     json_t *id = json_object_get(value, "id"), *content = json_object_get(value, "content");
-    if (!json_is_integer(id) || !json_is_string(content))
-      return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: added token %zu has no id or content", file, i);
+    if (!json_is_integer(id) || !json_is_string(content) || json_string_length(content) == 0)
+      return rapt__fail(ctx, RAPT_EFORMAT, "%s: added token %zu has no id or content", r->file, i);
+    for (size_t k = 0; k < sizeof unread / sizeof *unread; k++)
+      if (json_is_true(json_object_get(value, unread[k])))
+        return rapt__fail(ctx, RAPT_EUNSUPPORTED, "%s: added token \"%.60s\" has %s, which is not read so far", r->file,
+                          json_string_value(content), unread[k]);
+    rapt__slot *slot = rapt__table_get(&r->by_id, NULL, 0, (uint64_t)json_integer_value(id), (int64_t)i);
+    if (!slot) return RAPT_ENOMEM;
+    if (slot->value != (int64_t)i)
+      return rapt__fail(ctx, RAPT_EFORMAT, "%s: two added tokens have the id %lld", r->file,
+                        (long long)json_integer_value(id));
+  }
+  return RAPT_OK;
+}
+
+static rapt_status make_added(reader *r, json_t *vocabulary) {
+  rapt_tokenizer *t = r->t;
+  size_t i;
+  json_t *value;
+  json_array_foreach(r->added, i, value) {
+    json_t *id = json_object_get(value, "id"), *content = json_object_get(value, "content");
+    const char *text = json_string_value(content);
     json_int_t n = json_integer_value(id);
-    if (n < 0 || (size_t)n >= t->count || !t->tokens[n].bytes)
-      RAPT_TRY(rapt__tokenizer_add(t, n, json_string_value(content), json_string_length(content), file));
-    bool known = false;
-    for (size_t k = 0; k < t->special_count; k++) known |= t->special[k] == n;
-    if (!known) RAPT_TRY(add_special(t, (int32_t)n));
+    RAPT_TRY(check_id(r, id, text));
+    json_t *known = json_object_getn(vocabulary, text, json_string_length(content));
+    if (known && json_integer_value(known) == n) continue;
+    if (known)
+      return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: \"%.60s\" is id %lld in the vocabulary and %lld as an added token",
+                        r->file, text, (long long)json_integer_value(known), (long long)n);
+    RAPT_TRY(rapt__tokenizer_add(t, n, text, json_string_length(content), true, r->file));
+    RAPT_TRY(rapt__tokenizer_special(t, (int32_t)n));
   }
   return RAPT_OK;
 }
@@ -141,39 +167,86 @@ static bool is_type(json_t *object, const char *type) {
   return found && strcmp(found, type) == 0;
 }
 
-static rapt_status read_root(rapt_tokenizer *t, json_t *root, const char *name) {
+static bool is_text(json_t *object, const char *key, const char *text) {
+  const char *found = json_string_value(json_object_get(object, key));
+  return found && strcmp(found, text) == 0;
+}
+
+/* Whether a key is missing, null, false or "". */
+static bool is_off(json_t *object, const char *key) {
+  json_t *value = json_object_get(object, key);
+  return !value || json_is_null(value) || json_is_false(value) ||
+         (json_is_string(value) && json_string_length(value) == 0);
+}
+
+static rapt_status unsupported(rapt_context *ctx, const char *name, const char *what) {
+  return rapt__fail(ctx, RAPT_EUNSUPPORTED,
+                    "%s: %s; only byte-level BPE and rapt's own character tokenizers are read so far", name, what);
+}
+
+/* Finds the kind and refuses what would change ids. */
+static rapt_status check_kind(rapt_context *ctx, json_t *root, const char *name, rapt_tokenizer_kind *kind) {
   json_t *model = json_object_get(root, "model"), *before = json_object_get(root, "pre_tokenizer");
-  RAPT_TRY(read_vocabulary(t, json_object_get(model, "vocab"), name));
-  if (t->kind != RAPT_CHARS) {
-    RAPT_TRY(read_merges(t, json_object_get(model, "merges"), name));
-    if (!json_is_false(json_object_get(before, "use_regex"))) RAPT_TRY(rapt__splitter_new(t->ctx, &t->splitter));
-    if (t->merge_count == 0 && t->count == 256 && !t->splitter) t->kind = RAPT_BYTES;
+  if (!is_off(root, "normalizer")) return unsupported(ctx, name, "it has a normalizer");
+  if (is_type(model, "BPE") && is_type(before, "ByteLevel")) {
+    static const char *const unread[] = {"dropout", "continuing_subword_prefix", "end_of_word_suffix", "ignore_merges"};
+    for (size_t i = 0; i < sizeof unread / sizeof *unread; i++)
+      if (!is_off(model, unread[i])) return unsupported(ctx, name, unread[i]);
+    if (!json_is_false(json_object_get(before, "add_prefix_space"))) /* the reference's default is true */
+      return unsupported(ctx, name, "it puts a space before the text");
+    *kind = RAPT_BPE;
+    return RAPT_OK;
   }
-  RAPT_TRY(read_added(t, json_object_get(root, "added_tokens"), name));
-  return rapt__tokenizer_finish(t, name);
+  if (is_type(model, "WordLevel") && is_type(before, "Split")) {
+    if (!is_text(json_object_get(before, "pattern"), "Regex", RAPT__CHARS_REGEX) ||
+        !is_text(before, "behavior", "Isolated") || !is_off(before, "invert"))
+      return unsupported(ctx, name, "its pre-tokenizer does not isolate characters");
+    *kind = RAPT_CHARS;
+    return RAPT_OK;
+  }
+  return unsupported(ctx, name, "its model and pre_tokenizer are of other types");
+}
+
+/* Bytes are what their kind promises only when each id is the value of its byte. */
+static bool is_bytes(const rapt_tokenizer *t) {
+  if (t->splitter || t->merge_count || t->count != 256) return false;
+  for (int i = 0; i < 256; i++)
+    if (t->byte_id[i] != i) return false;
+  return true;
+}
+
+static rapt_status read_root(reader *r, json_t *root) {
+  rapt_tokenizer *t = r->t;
+  json_t *model = json_object_get(root, "model"), *before = json_object_get(root, "pre_tokenizer");
+  json_t *vocabulary = json_object_get(model, "vocab"), *merges = json_object_get(model, "merges");
+  RAPT_TRY(list_added(r, json_object_get(root, "added_tokens")));
+  RAPT_TRY(read_vocabulary(r, vocabulary));
+  RAPT_TRY(make_added(r, vocabulary));
+  if (t->kind == RAPT_CHARS) return rapt__tokenizer_finish(t, r->file);
+  if (!json_is_array(merges)) return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: the merges are not an array", r->file);
+  RAPT_TRY(read_merges(t, merges, r->file));
+  if (!json_is_false(json_object_get(before, "use_regex"))) RAPT_TRY(rapt__splitter_new(t->ctx, &t->splitter));
+  if (is_bytes(t)) t->kind = RAPT_BYTES;
+  return rapt__tokenizer_finish(t, r->file);
 }
 
 rapt_status rapt__tokenizer_parse(rapt_context *ctx, const char *name, const char *text, size_t size,
                                   rapt_tokenizer **out) {
   *out = NULL;
   json_t *root = parse_json(ctx, name, text, size);
-  if (!root) return rapt_context_status(ctx);
-  json_t *model = json_object_get(root, "model"), *before = json_object_get(root, "pre_tokenizer");
-  bool bpe = is_type(model, "BPE") && is_type(before, "ByteLevel") &&
-             !json_is_true(json_object_get(before, "add_prefix_space"));
-  bool chars = is_type(model, "WordLevel") && is_type(before, "Split");
-  rapt_tokenizer *t = NULL;
-  rapt_status status = RAPT_OK;
-  if ((!bpe && !chars) || json_is_object(json_object_get(root, "normalizer")))
-    status = rapt__fail(ctx, RAPT_EUNSUPPORTED,
-                        "%s: only byte-level BPE and rapt's own character tokenizers are read so far", name);
-  if (status == RAPT_OK) status = rapt__tokenizer_new(ctx, chars ? RAPT_CHARS : RAPT_BPE, &t);
-  if (status == RAPT_OK) status = read_root(t, root, name);
+  if (!root) return RAPT_EFORMAT;
+  reader r = {.file = name};
+  rapt__table_init(&r.by_id, ctx);
+  rapt_tokenizer_kind kind = RAPT_BPE;
+  rapt_status status = check_kind(ctx, root, name, &kind);
+  if (status == RAPT_OK) status = rapt__tokenizer_new(ctx, kind, &r.t);
+  if (status == RAPT_OK) status = read_root(&r, root);
+  rapt__table_free(&r.by_id);
   json_decref(root);
   if (status != RAPT_OK)
-    rapt_tokenizer_free(t);
+    rapt_tokenizer_free(r.t);
   else
-    *out = t;
+    *out = r.t;
   return status;
 }
 
@@ -191,7 +264,9 @@ static rapt_status read_pair(rapt_tokenizer *t, const char *vocabulary, const ch
   size_t size;
   RAPT_TRY(rapt__file_read(t->ctx, vocabulary, FILE_LIMIT, &text, &size));
   json_t *root = parse_json(t->ctx, vocabulary, text, size);
-  rapt_status status = root ? read_vocabulary(t, root, vocabulary) : RAPT_EFORMAT;
+  reader r = {.t = t, .file = vocabulary};
+  rapt__table_init(&r.by_id, t->ctx);
+  rapt_status status = root ? read_vocabulary(&r, root) : RAPT_EFORMAT;
   json_decref(root);
   rapt__free(t->ctx, text);
   RAPT_TRY(status);
@@ -200,7 +275,8 @@ static rapt_status read_pair(rapt_tokenizer *t, const char *vocabulary, const ch
   for (size_t at = 0; at < size && status == RAPT_OK; line++) {
     const char *end = memchr(text + at, '\n', size - at);
     size_t n = end ? (size_t)(end - text) - at : size - at;
-    if (n > 0 && !(line == 1 && text[at] == '#')) status = read_merge_line(t, text + at, n, merges, line);
+    bool version = line == 1 && n >= 8 && memcmp(text + at, "#version", 8) == 0;
+    if (n > 0 && !version) status = read_merge_line(t, text + at, n, merges, line);
     at += n + 1;
   }
   rapt__free(t->ctx, text);
@@ -220,12 +296,15 @@ static rapt_status load_pair(rapt_context *ctx, const char *vocabulary, const ch
   return status;
 }
 
-rapt_status rapt_tokenizer_load(rapt_context *ctx, const char *dir, rapt_tokenizer **out) {
+rapt_status rapt_tokenizer_load(rapt_context *ctx, const char *path, rapt_tokenizer **out) {
   static const char *const names[][2] = {
       {"tokenizer.json", NULL}, {"vocab.json", "merges.txt"}, {"encoder.json", "vocab.bpe"}};
   *out = NULL;
+  struct stat info;
+  if (stat(path, &info) == 0 && !S_ISDIR(info.st_mode)) return load_json(ctx, path, out);
   for (int i = 0; i < 3; i++) {
-    char *a = rapt__path_join(ctx, dir, names[i][0]), *b = names[i][1] ? rapt__path_join(ctx, dir, names[i][1]) : NULL;
+    char *a = rapt__path_join(ctx, path, names[i][0]),
+         *b = names[i][1] ? rapt__path_join(ctx, path, names[i][1]) : NULL;
     rapt_status status = !a || (names[i][1] && !b) ? RAPT_ENOMEM : RAPT_ENOTFOUND;
     if (status != RAPT_ENOMEM && rapt__file_exists(a) && (!b || rapt__file_exists(b)))
       status = b ? load_pair(ctx, a, b, out) : load_json(ctx, a, out);
@@ -234,108 +313,5 @@ rapt_status rapt_tokenizer_load(rapt_context *ctx, const char *dir, rapt_tokeniz
     if (status != RAPT_ENOTFOUND) return status;
   }
   return rapt__fail(ctx, RAPT_ENOTFOUND,
-                    "%s: no tokenizer.json, no vocab.json with merges.txt, no encoder.json with vocab.bpe", dir);
-}
-
-/* ---- Writing ---- */
-
-static json_t *vocabulary_json(const rapt_tokenizer *t, rapt__text *letters) {
-  json_t *object = json_object();
-  for (size_t i = 0; object && i < t->count; i++) {
-    const rapt__token *token = &t->tokens[i];
-    bool plain = t->kind == RAPT_CHARS;
-    for (size_t k = 0; k < t->special_count; k++) plain |= t->special[k] == (int32_t)i;
-    letters->size = 0;
-    rapt_status status = plain ? rapt__text_add(letters, token->bytes, token->size) : to_letters(token, letters);
-    if (status != RAPT_OK ||
-        json_object_setn_new(object, letters->data, letters->size, json_integer((json_int_t)i)) != 0) {
-      json_decref(object);
-      return NULL;
-    }
-  }
-  return object;
-}
-
-static rapt_status merge_text(const rapt_tokenizer *t, size_t i, rapt__text *out) {
-  RAPT_TRY(to_letters(&t->tokens[t->merges[i].left], out));
-  RAPT_TRY(rapt__text_add(out, " ", 1));
-  return to_letters(&t->tokens[t->merges[i].right], out);
-}
-
-static json_t *merges_json(const rapt_tokenizer *t, rapt__text *letters) {
-  json_t *array = json_array();
-  for (size_t i = 0; array && i < t->merge_count; i++) {
-    letters->size = 0;
-    if (merge_text(t, i, letters) != RAPT_OK ||
-        json_array_append_new(array, json_stringn(letters->data, letters->size)) != 0) {
-      json_decref(array);
-      return NULL;
-    }
-  }
-  return array;
-}
-
-static json_t *added_json(const rapt_tokenizer *t) {
-  json_t *array = json_array();
-  for (size_t i = 0; array && i < t->special_count; i++) {
-    const rapt__token *token = &t->tokens[t->special[i]];
-    json_array_append_new(array, json_pack("{s:i,s:s#,s:b,s:b,s:b,s:b,s:b}", "id", t->special[i], "content",
-                                           token->bytes, (int)token->size, "single_word", 0, "lstrip", 0, "rstrip", 0,
-                                           "normalized", 0, "special", 1));
-  }
-  return array;
-}
-
-static json_t *root_json(const rapt_tokenizer *t, rapt__text *letters) {
-  json_t *vocabulary = vocabulary_json(t, letters);
-  if (!vocabulary) return NULL;
-  if (t->kind == RAPT_CHARS)
-    return json_pack("{s:s,s:n,s:n,s:[],s:n,s:{s:s,s:{s:s},s:s,s:b},s:n,s:{s:s},s:{s:s,s:o,s:s}}", "version", "1.0",
-                     "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "type", "Split", "pattern",
-                     "Regex", "[\\s\\S]", "behavior", "Isolated", "invert", 0, "post_processor", "decoder", "type",
-                     "Fuse", "model", "type", "WordLevel", "vocab", vocabulary, "unk_token", "\xEF\xBF\xBD");
-  int regex = t->splitter != NULL;
-  return json_pack(
-      "{s:s,s:n,s:n,s:o,s:n,s:{s:s,s:b,s:b,s:b},s:n,s:{s:s,s:b,s:b,s:b},s:{s:s,s:n,s:n,s:n,s:n,s:b,s:b,s:o,s:o}}",
-      "version", "1.0", "truncation", "padding", "added_tokens", added_json(t), "normalizer", "pre_tokenizer", "type",
-      "ByteLevel", "add_prefix_space", 0, "trim_offsets", 1, "use_regex", regex, "post_processor", "decoder", "type",
-      "ByteLevel", "add_prefix_space", 1, "trim_offsets", 1, "use_regex", 1, "model", "type", "BPE", "dropout",
-      "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", 0, "byte_fallback", 0, "vocab",
-      vocabulary, "merges", merges_json(t, letters));
-}
-
-static rapt_status write_text(const rapt_tokenizer *t, const char *dir, const char *name, const char *text) {
-  char *path = rapt__path_join(t->ctx, dir, name);
-  if (!path) return RAPT_ENOMEM;
-  rapt_status status = text ? rapt__file_replace(t->ctx, path, text, strlen(text)) : rapt__fail_memory(t->ctx, 0);
-  rapt__free(t->ctx, path);
-  return status;
-}
-
-static rapt_status write_json(const rapt_tokenizer *t, const char *dir, const char *name, json_t *json, size_t flags) {
-  char *text = json ? json_dumps(json, flags) : NULL;
-  rapt_status status = write_text(t, dir, name, text);
-  free(text);
-  json_decref(json);
-  return status;
-}
-
-rapt_status rapt_tokenizer_save(const rapt_tokenizer *t, const char *dir) {
-  rapt__text letters, merges;
-  rapt__text_init(&letters, t->ctx);
-  rapt__text_init(&merges, t->ctx);
-  RAPT_TRY(rapt__make_dirs(t->ctx, dir));
-  rapt_status status = write_json(t, dir, "tokenizer.json", root_json(t, &letters), JSON_INDENT(1));
-  if (status == RAPT_OK && t->kind == RAPT_BPE) {
-    status = write_json(t, dir, "vocab.json", vocabulary_json(t, &letters), 0);
-    if (status == RAPT_OK) status = rapt__text_addf(&merges, "#version: 0.2\n");
-    for (size_t i = 0; i < t->merge_count && status == RAPT_OK; i++) {
-      status = merge_text(t, i, &merges);
-      if (status == RAPT_OK) status = rapt__text_add(&merges, "\n", 1);
-    }
-    if (status == RAPT_OK) status = write_text(t, dir, "merges.txt", merges.data);
-  }
-  rapt__text_free(&letters);
-  rapt__text_free(&merges);
-  return status;
+                    "%s: no tokenizer.json, no vocab.json with merges.txt, no encoder.json with vocab.bpe", path);
 }

@@ -4,12 +4,16 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
-/* Contractions, words, numbers and punctuation, each with the space before it; runs of white space (Radford et al. 2019). */
-static const char pattern[] = "'(?:[sdmt]|ll|ve|re)| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+/* Contractions, words, numbers and punctuation, each with the space before it; runs of white space (Radford et al. 2019).
+ * White space is Unicode's property, spelled out: PCRE2's \s also has U+180E, which Unicode took out in 6.3. */
+#define SPACES "\\t-\\r\\x{85}\\p{Z}"
+static const char pattern[] = "'(?:[sdmt]|ll|ve|re)| ?\\p{L}+| ?\\p{N}+| ?[^" SPACES "\\p{L}\\p{N}]+"
+                              "|[" SPACES "]+(?![^" SPACES "])|[" SPACES "]+";
 
 struct rapt__splitter {
   rapt_context *ctx;
-  pcre2_code *code;
+  pcre2_general_context *memory; /* the context's hook; owned */
+  pcre2_code *code;              /* owned */
 };
 
 size_t rapt__utf8(const char *text, size_t size, uint32_t *code) {
@@ -40,16 +44,29 @@ size_t rapt__utf8_write(uint32_t c, char out[4]) {
   return n;
 }
 
+/* Does not record a failure: matching without compiled code is only slower. */
+static void *pcre_alloc(size_t size, void *user) {
+  rapt_context *ctx = user;
+  return ctx->alloc(ctx->alloc_user, NULL, size ? size : 1);
+}
+static void pcre_free(void *p, void *ctx) { rapt__free(ctx, p); }
+
 rapt_status rapt__splitter_new(rapt_context *ctx, rapt__splitter **out) {
+  *out = NULL;
   rapt__splitter *s = rapt__new(ctx, 1, sizeof *s);
   if (!s) return RAPT_ENOMEM;
-  int error;
-  size_t at;
   s->ctx = ctx;
-  s->code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP, &error, &at, NULL);
+  s->memory = pcre2_general_context_create(pcre_alloc, pcre_free, ctx);
+  pcre2_compile_context *compile = s->memory ? pcre2_compile_context_create(s->memory) : NULL;
+  int error = PCRE2_ERROR_HEAP_FAILED;
+  size_t at;
+  if (compile)
+    s->code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP, &error, &at, compile);
+  pcre2_compile_context_free(compile);
   if (!s->code) {
-    rapt__free(ctx, s);
-    return rapt__fail_memory(ctx, 0);
+    rapt__splitter_free(s);
+    if (error == PCRE2_ERROR_HEAP_FAILED) return rapt__fail_memory(ctx, 0);
+    return rapt__fail(ctx, RAPT_EUNSUPPORTED, "PCRE2 cannot compile GPT-2's pattern: error %d", error);
   }
   pcre2_jit_compile(s->code, PCRE2_JIT_COMPLETE); /* without it matching is only slower */
   *out = s;
@@ -59,27 +76,27 @@ rapt_status rapt__splitter_new(rapt_context *ctx, rapt__splitter **out) {
 void rapt__splitter_free(rapt__splitter *s) {
   if (!s) return;
   pcre2_code_free(s->code);
+  pcre2_general_context_free(s->memory);
   rapt__free(s->ctx, s);
 }
 
 static rapt_status split_valid(const rapt__splitter *s, pcre2_match_data *match, const char *text, size_t size,
                                rapt__piece_fn each, void *user) {
-  size_t at = 0;
-  while (at < size) {
+  const size_t *range = pcre2_get_ovector_pointer(match);
+  for (size_t at = 0; at < size; at = range[1]) {
     int found = pcre2_match(s->code, (PCRE2_SPTR)text, size, at, PCRE2_NO_UTF_CHECK, match, NULL);
-    const size_t *range = pcre2_get_ovector_pointer(match);
-    /* Every character belongs to one of the alternatives; a match limit hit on a huge run must not lose text. */
-    size_t begin = at, end = size;
-    if (found > 0 && range[0] == at && range[1] > at) end = range[1];
-    RAPT_TRY(each(user, text + begin, end - begin));
-    at = end;
+    /* Every character belongs to one of the alternatives, so only a limit of PCRE2 brings anything else. */
+    if (found == PCRE2_ERROR_NOMEMORY) return rapt__fail_memory(s->ctx, 0);
+    if (found <= 0 || range[0] != at || range[1] <= at)
+      return rapt__fail(s->ctx, RAPT_EUNSUPPORTED, "the text cannot be cut into words: PCRE2 error %d", found);
+    RAPT_TRY(each(user, text + at, range[1] - at));
   }
   return RAPT_OK;
 }
 
 rapt_status rapt__split_text(const rapt__splitter *s, const char *text, size_t size, rapt__piece_fn each, void *user) {
   if (!s) return size ? each(user, text, size) : RAPT_OK;
-  pcre2_match_data *match = pcre2_match_data_create_from_pattern(s->code, NULL);
+  pcre2_match_data *match = pcre2_match_data_create_from_pattern(s->code, s->memory);
   if (!match) return rapt__fail_memory(s->ctx, 0);
   rapt_status status = RAPT_OK;
   size_t at = 0;

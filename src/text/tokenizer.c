@@ -1,6 +1,7 @@
 /* Tokenizers: making them, text to ids. */
 #include "text/tokenizer.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 rapt_status rapt__tokenizer_new(rapt_context *ctx, rapt_tokenizer_kind kind, rapt_tokenizer **out) {
@@ -32,7 +33,8 @@ void rapt_tokenizer_free(rapt_tokenizer *t) {
 
 enum { MOST_TOKENS = 1 << 24 };
 
-rapt_status rapt__tokenizer_add(rapt_tokenizer *t, int64_t id, const char *bytes, size_t size, const char *file) {
+rapt_status rapt__tokenizer_add(rapt_tokenizer *t, int64_t id, const char *bytes, size_t size, bool plain,
+                                const char *file) {
   if (id < 0 || id >= MOST_TOKENS)
     return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: token id %lld is out of range", file, (long long)id);
   while ((size_t)id >= t->capacity) {
@@ -45,20 +47,38 @@ rapt_status rapt__tokenizer_add(rapt_tokenizer *t, int64_t id, const char *bytes
   char *copy = rapt__arena_new(&t->arena, size + 1, 1);
   if (!copy) return RAPT_ENOMEM;
   if (size) memcpy(copy, bytes, size);
-  t->tokens[id] = (rapt__token){copy, size};
+  t->tokens[id] = (rapt__token){copy, size, plain};
   if ((size_t)id >= t->count) t->count = (size_t)id + 1;
+  if (plain && t->kind != RAPT_CHARS) return RAPT_OK;
   rapt__slot *slot = rapt__table_get(&t->ids, copy, size, 0, id);
   if (!slot) return RAPT_ENOMEM;
   if (size == 1 && t->kind != RAPT_CHARS) t->byte_id[(unsigned char)*bytes] = (int32_t)slot->value;
   return RAPT_OK;
 }
 
-rapt_status rapt__tokenizer_merge(rapt_tokenizer *t, int32_t left, int32_t right, int32_t made) {
+rapt_status rapt__tokenizer_merge(rapt_tokenizer *t, int32_t left, int32_t right, int32_t made, const char *file) {
   RAPT_TRY(rapt__reserve(t->ctx, (void **)&t->merges, &t->merge_capacity, t->merge_count, sizeof *t->merges));
-  if (!rapt__table_get(&t->ranks, NULL, 0, (uint64_t)(uint32_t)left << 32 | (uint32_t)right, (int64_t)t->merge_count))
-    return RAPT_ENOMEM;
+  int64_t rank = (int64_t)t->merge_count;
+  rapt__slot *slot = rapt__table_get(&t->ranks, NULL, 0, (uint64_t)(uint32_t)left << 32 | (uint32_t)right, rank);
+  if (!slot) return RAPT_ENOMEM;
+  if (slot->value != rank)
+    return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: merges %lld and %lld join the same pair", file, (long long)slot->value,
+                      (long long)rank);
   t->merges[t->merge_count++] = (rapt__merge){left, right, made};
   return RAPT_OK;
+}
+
+rapt_status rapt__tokenizer_special(rapt_tokenizer *t, int32_t id) {
+  RAPT_TRY(rapt__reserve(t->ctx, (void **)&t->special, &t->special_capacity, t->special_count, sizeof *t->special));
+  t->special[t->special_count++] = id;
+  return RAPT_OK;
+}
+
+static int by_first_byte(const void *a, const void *b, void *tokens) {
+  const rapt__token *s = (const rapt__token *)tokens + *(const int32_t *)a;
+  const rapt__token *t = (const rapt__token *)tokens + *(const int32_t *)b;
+  unsigned char first = (unsigned char)*s->bytes, other = (unsigned char)*t->bytes;
+  return first != other ? (first > other) - (first < other) : (s->size < t->size) - (s->size > t->size);
 }
 
 rapt_status rapt__tokenizer_finish(rapt_tokenizer *t, const char *file) {
@@ -69,6 +89,11 @@ rapt_status rapt__tokenizer_finish(rapt_tokenizer *t, const char *file) {
   for (int i = 0; i < 256 && t->kind != RAPT_CHARS; i++)
     if (t->byte_id[i] < 0)
       return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: no token for byte %d; a byte-level vocabulary has all 256", file, i);
+  if (t->special_count) qsort_r(t->special, t->special_count, sizeof *t->special, by_first_byte, t->tokens);
+  for (size_t i = 0, byte = 0; byte <= 256; byte++) {
+    while (i < t->special_count && (unsigned char)*t->tokens[t->special[i]].bytes < byte) i++;
+    t->special_of[byte] = i;
+  }
   return RAPT_OK;
 }
 
@@ -77,7 +102,8 @@ rapt_status rapt_tokenizer_bytes(rapt_context *ctx, rapt_tokenizer **out) {
   rapt_tokenizer *t;
   RAPT_TRY(rapt__tokenizer_new(ctx, RAPT_BYTES, &t));
   rapt_status status = RAPT_OK;
-  for (int i = 0; i < 256 && status == RAPT_OK; i++) status = rapt__tokenizer_add(t, i, &(char){(char)i}, 1, "bytes");
+  for (int i = 0; i < 256 && status == RAPT_OK; i++)
+    status = rapt__tokenizer_add(t, i, &(char){(char)i}, 1, false, "bytes");
   if (status != RAPT_OK)
     rapt_tokenizer_free(t);
   else
@@ -99,13 +125,20 @@ rapt_status rapt_tokenizer_chars(rapt_context *ctx, const char *text, size_t siz
     n = rapt__utf8(text + at, size - at, &code);
     if (n == 0)
       status = not_utf8(ctx, at);
+    else if (code == 0)
+      status =
+          rapt__fail(ctx, RAPT_EFORMAT,
+                     "byte %zu of the text is the character NUL, which a characters tokenizer cannot keep; use the "
+                     "bytes or bpe tokenizer",
+                     at);
     else
       seen[code / 8] |= (uint8_t)(1 << code % 8);
   }
   int64_t id = 0;
   for (code = 0; code < 0x110000 && status == RAPT_OK; code++) {
     char c[4];
-    if (seen[code / 8] >> code % 8 & 1) status = rapt__tokenizer_add(t, id++, c, rapt__utf8_write(code, c), "chars");
+    if (seen[code / 8] >> code % 8 & 1)
+      status = rapt__tokenizer_add(t, id++, c, rapt__utf8_write(code, c), true, "chars");
   }
   if (status == RAPT_OK) status = rapt__tokenizer_finish(t, "chars");
   rapt__free(ctx, seen);
@@ -118,12 +151,37 @@ rapt_status rapt_tokenizer_chars(rapt_context *ctx, const char *text, size_t siz
 
 rapt_tokenizer_kind rapt_tokenizer_get_kind(const rapt_tokenizer *t) { return t->kind; }
 int64_t rapt_tokenizer_size(const rapt_tokenizer *t) { return (int64_t)t->count; }
-void rapt_tokenizer_release(const rapt_tokenizer *t, int32_t *ids) { rapt__free(t->ctx, ids); }
+void rapt_tokenizer_release(const rapt_tokenizer *t, void *ids_or_text) { rapt__free(t->ctx, ids_or_text); }
 
 const char *rapt_tokenizer_token(const rapt_tokenizer *t, int32_t id, size_t *size) {
   if (id < 0 || (size_t)id >= t->count) return NULL;
   *size = t->tokens[id].size;
   return t->tokens[id].bytes;
+}
+
+rapt_status rapt_tokenizer_decode(const rapt_tokenizer *t, const int32_t *ids, int64_t count, char **text,
+                                  size_t *size) {
+  *text = NULL;
+  *size = 0;
+  size_t total = 1;
+  for (int64_t i = 0; i < count; i++) {
+    if (ids[i] < 0 || (size_t)ids[i] >= t->count)
+      return rapt__fail(t->ctx, RAPT_EINVAL, "id %d at place %lld: the vocabulary has %zu ids", ids[i], (long long)i,
+                        t->count);
+    if (rapt__add_overflows(total, t->tokens[ids[i]].size, &total)) return rapt__fail_memory(t->ctx, SIZE_MAX);
+  }
+  char *bytes = rapt__alloc(t->ctx, total);
+  if (!bytes) return RAPT_ENOMEM;
+  size_t at = 0;
+  for (int64_t i = 0; i < count; i++) {
+    const rapt__token *token = &t->tokens[ids[i]];
+    if (token->size) memcpy(bytes + at, token->bytes, token->size);
+    at += token->size;
+  }
+  bytes[at] = 0;
+  *text = bytes;
+  *size = at;
+  return RAPT_OK;
 }
 
 /* ---- Encoding ---- */
@@ -144,10 +202,10 @@ static rapt_status encode_piece(void *user, const char *piece, size_t size) {
   return RAPT_OK;
 }
 
-static rapt_status encode_chars(encoder *e, const char *text, size_t size) {
+static rapt_status encode_chars(encoder *e, const char *text, size_t at, size_t end) {
   uint32_t code;
-  for (size_t at = 0, n; at < size; at += n) {
-    n = rapt__utf8(text + at, size - at, &code);
+  for (size_t n; at < end; at += n) {
+    n = rapt__utf8(text + at, end - at, &code);
     if (n == 0) return not_utf8(e->t->ctx, at);
     const rapt__slot *s = rapt__table_find(&e->t->ids, text + at, n, 0);
     if (!s)
@@ -160,39 +218,38 @@ static rapt_status encode_chars(encoder *e, const char *text, size_t size) {
 
 /* The first special token in the text, the longest at its place: its start, or `size`. */
 static size_t find_special(const rapt_tokenizer *t, const char *text, size_t size, int32_t *id) {
-  size_t best = size;
-  for (size_t i = 0; i < t->special_count; i++) {
-    const rapt__token *token = &t->tokens[t->special[i]];
-    const char *at = token->size ? memmem(text, size, token->bytes, token->size) : NULL;
-    if (!at) continue;
-    size_t place = (size_t)(at - text);
-    if (place < best || (place == best && token->size > t->tokens[*id].size)) {
-      best = place;
-      *id = t->special[i];
+  for (size_t at = 0; at < size && t->special_count; at++) {
+    unsigned char byte = (unsigned char)text[at];
+    for (size_t i = t->special_of[byte]; i < t->special_of[byte + 1]; i++) {
+      const rapt__token *token = &t->tokens[t->special[i]];
+      if (token->size <= size - at && memcmp(token->bytes, text + at, token->size) == 0) {
+        *id = t->special[i];
+        return at;
+      }
     }
   }
-  return best;
+  return size;
 }
 
 rapt_status rapt_tokenizer_encode(const rapt_tokenizer *t, const char *text, size_t size, int32_t **ids,
                                   int64_t *count) {
   *ids = NULL;
   *count = 0;
-  encoder e = {.t = t, .ids = rapt__new(t->ctx, size + 1, sizeof *e.ids)};
+  encoder e = {.t = t, .ids = NULL};
+  size_t room;
+  if (rapt__add_overflows(size, 1, &room)) return rapt__fail_memory(t->ctx, SIZE_MAX);
+  e.ids = rapt__grow(t->ctx, NULL, room, sizeof *e.ids);
   if (!e.ids) return RAPT_ENOMEM;
   rapt_status status = RAPT_OK;
-  if (t->kind == RAPT_CHARS) {
-    status = encode_chars(&e, text, size);
-  } else {
-    for (size_t at = 0; at < size && status == RAPT_OK;) {
-      int32_t id = 0;
-      size_t plain = find_special(t, text + at, size - at, &id);
-      status = rapt__split_text(t->splitter, text + at, plain, encode_piece, &e);
-      at += plain;
-      if (at < size && status == RAPT_OK) {
-        e.ids[e.count++] = id;
-        at += t->tokens[id].size;
-      }
+  for (size_t at = 0; at < size && status == RAPT_OK;) {
+    int32_t id = 0;
+    size_t plain = find_special(t, text + at, size - at, &id);
+    status = t->kind == RAPT_CHARS ? encode_chars(&e, text, at, at + plain)
+                                   : rapt__split_text(t->splitter, text + at, plain, encode_piece, &e);
+    at += plain;
+    if (at < size && status == RAPT_OK) {
+      e.ids[e.count++] = id;
+      at += t->tokens[id].size;
     }
   }
   if (status != RAPT_OK) {

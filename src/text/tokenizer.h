@@ -28,6 +28,7 @@ const rapt__slot *rapt__table_find(const rapt__table *table, const char *key, si
 typedef struct rapt__token {
   const char *bytes; /* in the arena; NULL: the id is not used */
   size_t size;
+  bool plain; /* files hold the text itself, not letters of GPT-2's alphabet; such a token is never made by merging */
 } rapt__token;
 
 typedef struct rapt__merge {
@@ -48,19 +49,29 @@ struct rapt_tokenizer {
   size_t merge_count, merge_capacity;
   rapt__table ranks;        /* left << 32 | right → rank */
   rapt__splitter *splitter; /* owned; NULL: the text is one piece */
-  int32_t *special;         /* ids that are found in a text before anything else; owned */
+  int32_t *special; /* ids that are found in a text before anything else, by first byte, then longest first; owned */
+  size_t special_of[257]; /* where those of a first byte begin */
   size_t special_count, special_capacity;
 };
 
 rapt_status rapt__tokenizer_new(rapt_context *ctx, rapt_tokenizer_kind kind, rapt_tokenizer **out);
 /* Gives an id its bytes (copied). RAPT_EFORMAT when the id has some already. */
-rapt_status rapt__tokenizer_add(rapt_tokenizer *t, int64_t id, const char *bytes, size_t size, const char *file);
-rapt_status rapt__tokenizer_merge(rapt_tokenizer *t, int32_t left, int32_t right, int32_t made);
-/* Checks that all ids are there and, for byte-level kinds, all bytes. */
+rapt_status rapt__tokenizer_add(rapt_tokenizer *t, int64_t id, const char *bytes, size_t size, bool plain,
+                                const char *file);
+rapt_status rapt__tokenizer_special(rapt_tokenizer *t, int32_t id);
+rapt_status rapt__tokenizer_merge(rapt_tokenizer *t, int32_t left, int32_t right, int32_t made, const char *file);
+/* Checks that all ids are there and, for byte-level kinds, all bytes; orders the special tokens. */
 rapt_status rapt__tokenizer_finish(rapt_tokenizer *t, const char *file);
 /* tokenizer.json from memory; `name` begins messages. */
 rapt_status rapt__tokenizer_parse(rapt_context *ctx, const char *name, const char *json, size_t size,
                                   rapt_tokenizer **out);
+
+/* GPT-2's alphabet. Letters → bytes into a buffer of at least the same size: how many, or −1 when a letter is foreign. */
+int64_t rapt__letters_read(const char *letters, size_t size, char *out);
+rapt_status rapt__letters_write(const char *bytes, size_t size, rapt__text *out);
+
+/* How a characters tokenizer's file cuts a text: one character each, line feeds too. */
+#define RAPT__CHARS_REGEX "[\\s\\S]"
 
 /* Calls `each` for the pieces of a text in order: GPT-2's pattern over valid UTF-8; every other byte is a piece of its own. */
 typedef rapt_status (*rapt__piece_fn)(void *user, const char *piece, size_t size);

@@ -74,13 +74,11 @@ BINARY(gelu_grad, v *vf_gelu_slope(u))
 BINARY(gelu_tanh_grad, v *vf_gelu_tanh_slope(u))
 BINARY(silu_grad, v *vf_silu_slope(u))
 BINARY(softplus_grad, v *vf_sigmoid(u))
-#define BINARY_LIST(X)                                                                                                 \
-  X(add)                                                                                                               \
-  X(sub)                                                                                                               \
-  X(mul)                                                                                                               \
-  X(div)                                                                                                               \
-  X(max) X(min) X(lt) X(le) X(eq) X(tanh_grad_y) X(sigmoid_grad_y) X(relu_grad) X(gelu_grad) X(gelu_tanh_grad)         \
-      X(silu_grad) X(softplus_grad)
+/* clang-format off */
+#define BINARY_LIST(X) \
+  X(add) X(sub) X(mul) X(div) X(max) X(min) X(lt) X(le) \
+  X(eq) X(tanh_grad_y) X(sigmoid_grad_y) X(relu_grad) X(gelu_grad) X(gelu_tanh_grad) X(silu_grad) X(softplus_grad)
+/* clang-format on */
 
 static void K_ISA(k_axpy)(int64_t n, real a, const real *x, real *y) {
   for (int64_t i = 0; i < n; i += VF_WIDTH) {
