@@ -60,3 +60,13 @@ double rapt__rng_normal(uint64_t seed, uint64_t stream, uint64_t index) {
   double angle = (double)(join(word + 2) >> 11) * 0x1p-53;
   return sqrt(-2 * log(radius)) * cos(TWO_PI * angle);
 }
+
+void rapt__rng_shuffle(uint64_t seed, uint64_t stream, uint64_t first, uint32_t *order, size_t count) {
+  for (size_t i = 0; i < count; i++) order[i] = (uint32_t)i;
+  for (size_t i = count; i-- > 1;) {
+    size_t j = (size_t)rapt__rng_below(seed, stream, first + i, i + 1);
+    uint32_t other = order[j];
+    order[j] = order[i];
+    order[i] = other;
+  }
+}

@@ -35,15 +35,6 @@ static void setting(void *user, const char *key, const char *initial, const char
   printf("%s%s: %s%s%s  # %s\n", n ? "  " : "", dot ? dot + 1 : key, *initial ? "" : "\"\"", initial, "", help);
 }
 
-static int unknown(const char *id) {
-  const char *names[256] = {0};
-  for (int i = 0; i < rapt_recipe_count() && i < 255; i++) names[i] = rapt_recipe_get(i)->id;
-  const char *near = cli_nearest(id, names);
-  fprintf(stderr, "rapt: there is no recipe \"%s\"%s%s%s; `rapt recipes` lists them\n", id,
-          near ? "; did you mean \"" : "", near ? near : "", near ? "\"" : "");
-  return EXIT_USAGE;
-}
-
 static int show(int argc, char **argv) {
   const char *id = NULL;
   shown s = {0};
@@ -59,12 +50,11 @@ static int show(int argc, char **argv) {
   }
   if (!id) return cli_usage(&cli_show, "which recipe?");
   const rapt_recipe_info *r = rapt_recipe_find(id);
-  if (!r) return unknown(id);
   rapt_context *ctx = cli_context(1);
   if (!ctx) return EXIT_FAILED;
-  if (s.config) {
+  if (r && s.config) {
     printf("# %s: edit, then `rapt train FILE.yaml`\nrecipe: %s\n", r->title, r->id);
-  } else {
+  } else if (r) {
     printf("%s: %s\n\npaper      %s\ntask       %s\ndata       %s\nin paper   %s\npass mark  %s\nclaim      "
            "%s\nminutes    %d\n\n%s\n\n"
            "settings (key=value):\n",

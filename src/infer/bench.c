@@ -2,7 +2,6 @@
 #include <rapt/system.h>
 
 #include "base/file.h"
-#include "kernels/gemm.h"
 #include "tasks/model.h"
 
 #include <stdio.h>

@@ -14,8 +14,8 @@ static void dropout_split(const rapt__node *node, const k_kernels *k, rapt__spli
 
 static void dropout_forward(const rapt__call *call) {
   const dropout_attr *t = call->node->attr;
-  int64_t size = call->node->out[0].size, begin = call->begin * RAPT__BLOCK, end = call->end * RAPT__BLOCK;
-  if (end > size) end = size;
+  int64_t begin, end;
+  rapt__block_range(call, &begin, &end);
   /* The high half of the stream separates nodes, the low half steps. */
   uint64_t stream = ((t->stream + 1) << 40) + call->step;
   call->k->dropout(end - begin, (real)t->p, call->seed, stream, (uint64_t)begin, RAPT__IN(call, 0) + begin,

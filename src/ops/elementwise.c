@@ -10,8 +10,8 @@ typedef struct kernel_attr {
 
 static void unary_forward(const rapt__call *call) {
   const kernel_attr *attr = call->node->attr;
-  int64_t size = call->node->out[0].size, begin = call->begin * RAPT__BLOCK, end = call->end * RAPT__BLOCK;
-  if (end > size) end = size;
+  int64_t begin, end;
+  rapt__block_range(call, &begin, &end);
   call->k->unary[attr->kernel](end - begin, RAPT__IN(call, 0) + begin, RAPT__OUT(call, 0) + begin);
 }
 
@@ -89,74 +89,33 @@ UNARY(softplus)
 
 /* ---- Two inputs, broadcast ---- */
 
-/* Both operands over the result's axes, neighbouring axes merged where both strides allow it. */
 typedef struct binary_attr {
-  int kernel, axes;
-  int64_t dim[RAPT_MAX_DIMS], stride[2][RAPT_MAX_DIMS];
+  int kernel;
+  rapt__walk walk;
 } binary_attr;
 
-static void merge_axes(binary_attr *attr, const rapt_tensor *a, const rapt_tensor *b, int n, const int64_t *dims) {
-  const rapt_tensor *in[2] = {a, b};
-  int64_t stride[2][RAPT_MAX_DIMS];
-  for (int o = 0; o < 2; o++) {
-    int64_t step = 1;
-    for (int i = n - 1; i >= 0; i--) {
-      int axis = i - (n - in[o]->ndim);
-      int64_t d = axis < 0 ? 1 : in[o]->dim[axis];
-      stride[o][i] = d == 1 ? 0 : step;
-      step *= d;
-    }
-  }
-  attr->axes = 0;
-  for (int i = 0; i < n; i++) {
-    if (dims[i] == 1) continue;
-    int last = attr->axes - 1;
-    bool joins = last >= 0;
-    for (int o = 0; joins && o < 2; o++) joins = attr->stride[o][last] == stride[o][i] * dims[i];
-    if (!joins) last = attr->axes++;
-    attr->dim[last] = joins ? attr->dim[last] * dims[i] : dims[i];
-    for (int o = 0; o < 2; o++) attr->stride[o][last] = stride[o][i];
-  }
-  if (attr->axes == 0) {
-    attr->axes = 1;
-    attr->dim[0] = 1;
-    attr->stride[0][0] = attr->stride[1][0] = 0;
-  }
-}
-
-/* Units are blocks of a single run of elements, or whole inner runs when there are outer axes. */
 static void binary_split(const rapt__node *node, const k_kernels *k, rapt__split *split) {
   (void)k;
-  const binary_attr *attr = node->attr;
-  int64_t inner = attr->dim[attr->axes - 1];
-  if (attr->axes == 1)
-    rapt__split_blocks(node, split);
-  else
-    rapt__split_rows(node->out[0].size / inner, inner, split);
+  rapt__walk_split(node, &((const binary_attr *)node->attr)->walk, split);
 }
 
 static void binary_forward(const rapt__call *call) {
   const binary_attr *attr = call->node->attr;
+  const rapt__walk *walk = &attr->walk;
   k_binary_fn fn = call->k->binary[attr->kernel];
-  int last = attr->axes - 1;
-  int64_t inner = attr->dim[last], sa = attr->stride[0][last], sb = attr->stride[1][last];
+  int last = walk->axes - 1;
+  int64_t inner = walk->dim[last], sa = walk->stride[0][last], sb = walk->stride[1][last], at[2];
   const real *a = RAPT__IN(call, 0), *b = RAPT__IN(call, 1);
   real *y = RAPT__OUT(call, 0);
-  if (attr->axes == 1) {
-    int64_t begin = call->begin * RAPT__BLOCK, end = call->end * RAPT__BLOCK;
-    if (end > inner) end = inner;
+  if (walk->axes == 1) {
+    int64_t begin, end;
+    rapt__block_range(call, &begin, &end);
     fn(end - begin, a + begin * sa, sa, b + begin * sb, sb, y + begin);
     return;
   }
   for (int64_t run = call->begin; run < call->end; run++) {
-    int64_t rest = run, oa = 0, ob = 0;
-    for (int i = last - 1; i >= 0; i--) {
-      int64_t at = rest % attr->dim[i];
-      rest /= attr->dim[i];
-      oa += at * attr->stride[0][i];
-      ob += at * attr->stride[1][i];
-    }
-    fn(inner, a + oa, sa, b + ob, sb, y + run * inner);
+    rapt__walk_to(walk, last, 2, run, at);
+    fn(inner, a + at[0], sa, b + at[1], sb, y + run * inner);
   }
 }
 
@@ -236,7 +195,7 @@ rapt_tensor *rapt__binary(int kernel, rapt_tensor *a, rapt_tensor *b) {
     return rapt__poison(a->graph, RAPT_ESHAPE, "an elementwise op cannot take %s and %s together%s",
                         rapt__shape_text(a), rapt__shape_text(b), n < 0 ? "" : ": both must be reals");
   binary_attr attr = {.kernel = kernel};
-  merge_axes(&attr, a, b, n, dims);
+  rapt__walk_over(&attr.walk, (const rapt_tensor *[]){a, b}, 2, n, dims);
   rapt_tensor *y = rapt__op1(a->graph, &rapt__op_binary, (rapt_tensor *[]){a, b}, 2, &attr, sizeof attr, n, dims);
   if (kernel == K_BINARY_lt || kernel == K_BINARY_le || kernel == K_BINARY_eq) y->varies = false;
   return y;

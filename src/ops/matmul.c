@@ -8,8 +8,7 @@
 typedef struct matmul_attr {
   bool transpose_a, transpose_b;
   int64_t batch, m, n, k;
-  int axes; /* of the batch, with strides in whole matrices */
-  int64_t dim[RAPT_MAX_DIMS], stride_a[RAPT_MAX_DIMS], stride_b[RAPT_MAX_DIMS];
+  rapt__walk walk; /* over the batch; strides are whole matrices */
 } matmul_attr;
 
 static k_gemm matmul_product(const matmul_attr *t) {
@@ -68,15 +67,10 @@ static void matmul_forward(const rapt__call *call) {
     return;
   }
   for (int64_t u = call->begin; u < call->end; u++) {
-    int64_t rest = u, ia = 0, ib = 0;
-    for (int i = t->axes - 1; i >= 0; i--) {
-      int64_t at = rest % t->dim[i];
-      rest /= t->dim[i];
-      ia += at * t->stride_a[i];
-      ib += at * t->stride_b[i];
-    }
-    g.a = RAPT__IN(call, 0) + ia * t->m * t->k;
-    g.b = RAPT__IN(call, 1) + ib * t->k * t->n;
+    int64_t at[2];
+    rapt__walk_to(&t->walk, t->walk.axes, 2, u, at);
+    g.a = RAPT__IN(call, 0) + at[0] * t->m * t->k;
+    g.b = RAPT__IN(call, 1) + at[1] * t->k * t->n;
     g.c = RAPT__OUT(call, 0) + u * t->m * t->n;
     rapt__gemm(call->k, &g, call->scratch);
   }
@@ -146,18 +140,9 @@ rapt_tensor *rapt_matmul(rapt_tensor *a, rapt_tensor *b, bool transpose_a, bool 
     dims[a->ndim - 1] = t.n;
     return rapt_reshape(rapt_matmul(flat, b, false, transpose_b), a->ndim, dims);
   }
+  rapt__walk_over(&t.walk, (const rapt_tensor *[]){&outer_a, &outer_b}, 2, n, dims);
   t.batch = 1;
-  t.axes = n;
-  for (int i = n - 1, step_a = 1, step_b = 1; i >= 0; i--) {
-    int ia = i - (n - outer_a.ndim), ib = i - (n - outer_b.ndim);
-    int64_t da = ia < 0 ? 1 : a->dim[ia], db = ib < 0 ? 1 : b->dim[ib];
-    t.dim[i] = dims[i];
-    t.stride_a[i] = da == 1 ? 0 : step_a;
-    t.stride_b[i] = db == 1 ? 0 : step_b;
-    step_a *= (int)da;
-    step_b *= (int)db;
-    t.batch *= dims[i];
-  }
+  for (int i = 0; i < t.walk.axes; i++) t.batch *= t.walk.dim[i];
   if (n + 2 > RAPT_MAX_DIMS) return rapt__poison(graph, RAPT_ESHAPE, "matmul: more than %d axes", RAPT_MAX_DIMS);
   dims[n] = t.m;
   dims[n + 1] = t.n;
@@ -211,8 +196,7 @@ static void linear_grad(rapt__node *node, rapt_tensor *const *dout, rapt_tensor 
     rapt_tensor *flat_x = rapt_reshape(x, RAPT__DIMS(t->rows, t->k));
     din[1] = t->transposed ? rapt_matmul(flat_dz, flat_x, true, false) : rapt_matmul(flat_x, flat_dz, true, false);
   }
-  if (node->n_in > 2 && node->in[2]->varies)
-    din[2] = rapt__op1(node->graph, &rapt__op_column_sum, &flat_dz, 1, NULL, 0, 1, &t->n);
+  if (node->n_in > 2 && node->in[2]->varies) din[2] = rapt__column_sum(flat_dz);
 }
 
 static rapt_tensor *linear_sample(rapt_graph *graph, int i) {
@@ -258,17 +242,14 @@ rapt_tensor *rapt_linear(rapt_tensor *x, rapt_tensor *weight, bool transposed, r
 
 /* ---- column sums: the gradient of a bias ---- */
 
-enum { COLUMNS = 64 };
-
 static void column_sum_split(const rapt__node *node, const k_kernels *k, rapt__split *split) {
   (void)k;
-  split->units[0] = (node->out[0].size + COLUMNS - 1) / COLUMNS;
-  split->grain[0] = 1 + (16384 / COLUMNS) / node->in[0]->dim[0];
+  rapt__split_columns(node, split);
 }
 
 static void column_sum_forward(const rapt__call *call) {
-  int64_t rows = call->node->in[0]->dim[0], n = call->node->in[0]->dim[1];
-  int64_t begin = call->begin * COLUMNS, end = call->end * COLUMNS < n ? call->end * COLUMNS : n;
+  int64_t rows = call->node->in[0]->dim[0], n = call->node->in[0]->dim[1], begin, end;
+  rapt__column_range(call, &begin, &end);
   call->k->column_sum(rows, end - begin, RAPT__IN(call, 0) + begin, n, RAPT__OUT(call, 0) + begin, false);
 }
 
@@ -277,8 +258,7 @@ static void column_sum_grad(rapt__node *node, rapt_tensor *const *dout, rapt_ten
 }
 
 static rapt_tensor *column_sum_sample(rapt_graph *graph, int i) {
-  rapt_tensor *x = rapt__sample(graph, "x", RAPT_F32, -1, 1, RAPT__DIMS(i ? 1 : 5, i ? 70 : 3));
-  return rapt__op1(graph, &rapt__op_column_sum, &x, 1, NULL, 0, 1, &x->dim[1]);
+  return rapt__column_sum(rapt__sample(graph, "x", RAPT_F32, -1, 1, RAPT__DIMS(i ? 1 : 5, i ? 70 : 3)));
 }
 
 const rapt__op rapt__op_column_sum = {.name = "column_sum",
@@ -287,3 +267,10 @@ const rapt__op rapt__op_column_sum = {.name = "column_sum",
                                       .grad = column_sum_grad,
                                       .samples = 2,
                                       .sample = column_sum_sample};
+
+rapt_tensor *rapt__column_sum(rapt_tensor *x) {
+  if (rapt__poisoned(x)) return x;
+  int64_t n = rapt__width(x);
+  rapt_tensor *flat = rapt_reshape(x, RAPT__DIMS(x->size / n, n));
+  return rapt__op1(x->graph, &rapt__op_column_sum, &flat, 1, NULL, 0, 1, &n);
+}

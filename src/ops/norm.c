@@ -7,18 +7,16 @@ typedef struct norm_attr {
   bool has_weight, has_bias;
 } norm_attr;
 
-static int64_t width(const rapt_tensor *x) { return x->dim[x->ndim - 1]; }
-
 static void rows_split(const rapt__node *node, const k_kernels *k, rapt__split *split) {
   (void)k;
-  rapt__split_rows(node->in[0]->size / width(node->in[0]), width(node->in[0]), split);
+  rapt__split_rows(node->in[0]->size / rapt__width(node->in[0]), rapt__width(node->in[0]), split);
 }
 
 /* ---- Forward: outputs y, mean, rstd (layer norm) or y, rstd (RMS norm) ---- */
 
 static void layer_norm_forward(const rapt__call *call) {
   const norm_attr *t = call->node->attr;
-  int64_t n = width(call->node->in[0]);
+  int64_t n = rapt__width(call->node->in[0]);
   const real *weight = t->has_weight ? RAPT__IN(call, 1) : NULL;
   const real *bias = t->has_bias ? RAPT__IN(call, 1 + t->has_weight) : NULL;
   real *mean = RAPT__OUT(call, 1), *rstd = RAPT__OUT(call, 2), ignored[2];
@@ -29,7 +27,7 @@ static void layer_norm_forward(const rapt__call *call) {
 
 static void rms_norm_forward(const rapt__call *call) {
   const norm_attr *t = call->node->attr;
-  int64_t n = width(call->node->in[0]);
+  int64_t n = rapt__width(call->node->in[0]);
   real *rstd = RAPT__OUT(call, 1), ignored;
   for (int64_t r = call->begin; r < call->end; r++)
     call->k->rms_norm(n, RAPT__IN(call, 0) + r * n, t->has_weight ? RAPT__IN(call, 1) : NULL, (real)t->eps,
@@ -39,7 +37,7 @@ static void rms_norm_forward(const rapt__call *call) {
 /* ---- Gradient of x: inputs x, dy, mean, rstd [, weight] or x, dy, rstd [, weight] ---- */
 
 static void layer_norm_grad_forward(const rapt__call *call) {
-  int64_t n = width(call->node->in[0]);
+  int64_t n = rapt__width(call->node->in[0]);
   const real *weight = call->node->n_in > 4 ? RAPT__IN(call, 4) : NULL;
   for (int64_t r = call->begin; r < call->end; r++)
     call->k->layer_norm_grad(n, RAPT__IN(call, 0) + r * n, weight, RAPT__IN(call, 2)[r], RAPT__IN(call, 3)[r],
@@ -47,7 +45,7 @@ static void layer_norm_grad_forward(const rapt__call *call) {
 }
 
 static void rms_norm_grad_forward(const rapt__call *call) {
-  int64_t n = width(call->node->in[0]);
+  int64_t n = rapt__width(call->node->in[0]);
   const real *weight = call->node->n_in > 3 ? RAPT__IN(call, 3) : NULL;
   for (int64_t r = call->begin; r < call->end; r++)
     call->k->rms_norm_grad(n, RAPT__IN(call, 0) + r * n, weight, RAPT__IN(call, 2)[r], RAPT__IN(call, 1) + r * n,
@@ -56,17 +54,15 @@ static void rms_norm_grad_forward(const rapt__call *call) {
 
 /* ---- Gradient of the weight: Σ over rows of dy·(x − mean)·rstd; inputs x, dy, rstd [, mean] ---- */
 
-enum { COLUMNS = 64 };
-
 static void norm_weight_grad_split(const rapt__node *node, const k_kernels *k, rapt__split *split) {
   (void)k;
-  split->units[0] = (node->out[0].size + COLUMNS - 1) / COLUMNS;
-  split->grain[0] = 1 + (16384 / COLUMNS) / (node->in[0]->size / width(node->in[0]));
+  rapt__split_columns(node, split);
 }
 
 static void norm_weight_grad_forward(const rapt__call *call) {
-  int64_t n = width(call->node->in[0]), rows = call->node->in[0]->size / n;
-  int64_t begin = call->begin * COLUMNS, end = call->end * COLUMNS < n ? call->end * COLUMNS : n;
+  int64_t n = rapt__width(call->node->in[0]), rows = call->node->in[0]->size / n;
+  int64_t begin, end;
+  rapt__column_range(call, &begin, &end);
   const real *mean = call->node->n_in > 3 ? RAPT__IN(call, 3) : NULL;
   real *y = RAPT__OUT(call, 0);
   for (int64_t j = begin; j < end; j++) y[j] = 0;
@@ -77,16 +73,10 @@ static void norm_weight_grad_forward(const rapt__call *call) {
   }
 }
 
-static rapt_tensor *bias_grad(rapt_tensor *dy) {
-  int64_t n = width(dy);
-  rapt_tensor *flat = rapt_reshape(dy, RAPT__DIMS(dy->size / n, n));
-  return rapt__op1(dy->graph, &rapt__op_column_sum, &flat, 1, NULL, 0, 1, &n);
-}
-
 static void layer_norm_grad_of(rapt__node *node, rapt_tensor *const *dout, rapt_tensor **din) {
   const norm_attr *t = node->attr;
   rapt_tensor *x = node->in[0], *dy = dout[0], *mean = &node->out[1], *rstd = &node->out[2];
-  int64_t n = width(x);
+  int64_t n = rapt__width(x);
   if (x->varies)
     din[0] = rapt__op1(node->graph, &rapt__op_layer_norm_grad,
                        (rapt_tensor *[]){x, dy, mean, rstd, t->has_weight ? node->in[1] : NULL}, 4 + t->has_weight,
@@ -94,13 +84,13 @@ static void layer_norm_grad_of(rapt__node *node, rapt_tensor *const *dout, rapt_
   if (t->has_weight && node->in[1]->varies)
     din[1] =
         rapt__op1(node->graph, &rapt__op_norm_weight_grad, (rapt_tensor *[]){x, dy, rstd, mean}, 4, NULL, 0, 1, &n);
-  if (t->has_bias && node->in[1 + t->has_weight]->varies) din[1 + t->has_weight] = bias_grad(dy);
+  if (t->has_bias && node->in[1 + t->has_weight]->varies) din[1 + t->has_weight] = rapt__column_sum(dy);
 }
 
 static void rms_norm_grad_of(rapt__node *node, rapt_tensor *const *dout, rapt_tensor **din) {
   const norm_attr *t = node->attr;
   rapt_tensor *x = node->in[0], *dy = dout[0], *rstd = &node->out[1];
-  int64_t n = width(x);
+  int64_t n = rapt__width(x);
   if (x->varies)
     din[0] = rapt__op1(node->graph, &rapt__op_rms_norm_grad,
                        (rapt_tensor *[]){x, dy, rstd, t->has_weight ? node->in[1] : NULL}, 3 + t->has_weight, NULL, 0,
@@ -139,7 +129,9 @@ const rapt__op rapt__op_rms_norm_grad = {
 const rapt__op rapt__op_norm_weight_grad = {
     .name = "norm_weight_grad", .split = norm_weight_grad_split, .forward = norm_weight_grad_forward};
 
-static bool fits(const rapt_tensor *x, const rapt_tensor *v) { return !v || (v->ndim == 1 && v->dim[0] == width(x)); }
+static bool fits(const rapt_tensor *x, const rapt_tensor *v) {
+  return !v || (v->ndim == 1 && v->dim[0] == rapt__width(x));
+}
 
 static rapt_tensor *norm(const rapt__op *op, rapt_tensor *x, rapt_tensor *weight, rapt_tensor *bias, double eps,
                          int extra) {

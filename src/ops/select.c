@@ -6,13 +6,6 @@ static void block_split(const rapt__node *node, const k_kernels *k, rapt__split 
   rapt__split_blocks(node, split);
 }
 
-/* Elements [begin, end) of a call whose units are blocks. */
-static void block_range(const rapt__call *call, int64_t *begin, int64_t *end) {
-  int64_t size = call->node->out[0].size;
-  *begin = call->begin * RAPT__BLOCK;
-  *end = call->end * RAPT__BLOCK < size ? call->end * RAPT__BLOCK : size;
-}
-
 static rapt_tensor *need_reals(rapt_tensor *x, const char *what) {
   return rapt__poison(x->graph, RAPT_EINVAL, "%s: needs reals, not integers", what);
 }
@@ -21,7 +14,7 @@ static rapt_tensor *need_reals(rapt_tensor *x, const char *what) {
 
 static void scale_forward(const rapt__call *call) {
   int64_t begin, end;
-  block_range(call, &begin, &end);
+  rapt__block_range(call, &begin, &end);
   double factor = *(const double *)call->node->attr;
   call->k->scale(end - begin, (real)factor, RAPT__IN(call, 0) + begin, RAPT__OUT(call, 0) + begin);
 }
@@ -58,7 +51,7 @@ typedef struct clamp_attr {
 
 static void clamp_forward(const rapt__call *call) {
   int64_t begin, end;
-  block_range(call, &begin, &end);
+  rapt__block_range(call, &begin, &end);
   const clamp_attr *attr = call->node->attr;
   call->k->clamp(end - begin, (real)attr->lo, (real)attr->hi, RAPT__IN(call, 0) + begin, RAPT__OUT(call, 0) + begin);
 }
@@ -103,65 +96,26 @@ rapt_tensor *rapt_detach(rapt_tensor *x) {
 
 /* ---- Where ---- */
 
-/* The three operands over the result's axes, neighbouring axes merged where all strides allow it. */
-typedef struct where_attr {
-  int axes;
-  int64_t dim[RAPT_MAX_DIMS], stride[3][RAPT_MAX_DIMS];
-} where_attr;
-
-static void merge_axes(where_attr *attr, rapt_tensor *const *in, int n, const int64_t *dims) {
-  int64_t stride[3][RAPT_MAX_DIMS];
-  for (int o = 0; o < 3; o++) {
-    int64_t step = 1;
-    for (int i = n - 1; i >= 0; i--) {
-      int axis = i - (n - in[o]->ndim);
-      int64_t d = axis < 0 ? 1 : in[o]->dim[axis];
-      stride[o][i] = d == 1 ? 0 : step;
-      step *= d;
-    }
-  }
-  for (int i = 0; i < n; i++) {
-    if (dims[i] == 1) continue;
-    int last = attr->axes - 1;
-    bool joins = last >= 0;
-    for (int o = 0; joins && o < 3; o++) joins = attr->stride[o][last] == stride[o][i] * dims[i];
-    if (!joins) last = attr->axes++;
-    attr->dim[last] = joins ? attr->dim[last] * dims[i] : dims[i];
-    for (int o = 0; o < 3; o++) attr->stride[o][last] = stride[o][i];
-  }
-  if (attr->axes == 0) {
-    attr->axes = 1;
-    attr->dim[0] = 1;
-  }
-}
-
 static void where_split(const rapt__node *node, const k_kernels *k, rapt__split *split) {
-  const where_attr *attr = node->attr;
-  int64_t run = attr->dim[attr->axes - 1];
-  if (attr->axes == 1)
-    block_split(node, k, split);
-  else
-    rapt__split_rows(node->out[0].size / run, run, split);
+  (void)k;
+  rapt__walk_split(node, node->attr, split);
 }
 
 static void where_forward(const rapt__call *call) {
-  const where_attr *attr = call->node->attr;
-  int last = attr->axes - 1;
-  int64_t run = attr->dim[last], sc = attr->stride[0][last], sa = attr->stride[1][last], sb = attr->stride[2][last];
+  const rapt__walk *walk = call->node->attr;
+  int last = walk->axes - 1;
+  int64_t run = walk->dim[last], sc = walk->stride[0][last], sa = walk->stride[1][last], sb = walk->stride[2][last];
   const real *c = RAPT__IN(call, 0), *a = RAPT__IN(call, 1), *b = RAPT__IN(call, 2);
   real *y = RAPT__OUT(call, 0);
-  if (attr->axes == 1) {
+  if (walk->axes == 1) {
     int64_t begin, end;
-    block_range(call, &begin, &end);
+    rapt__block_range(call, &begin, &end);
     call->k->where(end - begin, c + begin * sc, sc, a + begin * sa, sa, b + begin * sb, sb, y + begin);
     return;
   }
   for (int64_t u = call->begin; u < call->end; u++) {
-    int64_t rest = u, at[3] = {0};
-    for (int i = last - 1; i >= 0; i--) {
-      for (int o = 0; o < 3; o++) at[o] += rest % attr->dim[i] * attr->stride[o][i];
-      rest /= attr->dim[i];
-    }
+    int64_t at[3];
+    rapt__walk_to(walk, last, 3, u, at);
     call->k->where(run, c + at[0], sc, a + at[1], sa, b + at[2], sb, y + u * run);
   }
 }
@@ -207,9 +161,9 @@ rapt_tensor *rapt_where(rapt_tensor *cond, rapt_tensor *a, rapt_tensor *b) {
   if (n < 0 || cond->dtype != RAPT_F32 || a->dtype != RAPT_F32 || b->dtype != RAPT_F32)
     return rapt__poison(cond->graph, RAPT_ESHAPE, "where: %s, %s and %s do not go together%s", rapt__shape_text(cond),
                         rapt__shape_text(a), rapt__shape_text(b), n < 0 ? "" : ": all must be reals");
-  where_attr attr = {0};
-  merge_axes(&attr, in, n, dims);
-  rapt_tensor *y = rapt__op1(cond->graph, &rapt__op_where, in, 3, &attr, sizeof attr, n, dims);
+  rapt__walk walk;
+  rapt__walk_over(&walk, (const rapt_tensor *[]){cond, a, b}, 3, n, dims);
+  rapt_tensor *y = rapt__op1(cond->graph, &rapt__op_where, in, 3, &walk, sizeof walk, n, dims);
   if (!rapt__poisoned(y)) y->varies = a->varies || b->varies;
   return y;
 }

@@ -3,11 +3,9 @@
 
 #include <math.h>
 
-static int64_t width(const rapt_tensor *x) { return x->dim[x->ndim - 1]; }
-
 static void rows_split(const rapt__node *node, const k_kernels *k, rapt__split *split) {
   (void)k;
-  rapt__split_rows(node->in[0]->size / width(node->in[0]), width(node->in[0]), split);
+  rapt__split_rows(node->in[0]->size / rapt__width(node->in[0]), rapt__width(node->in[0]), split);
 }
 
 static rapt_tensor *row_op(const rapt__op *op, rapt_tensor *x, rapt_tensor *second) {
@@ -19,7 +17,7 @@ static rapt_tensor *row_op(const rapt__op *op, rapt_tensor *x, rapt_tensor *seco
 }
 
 #define ROW_FORWARD(fn, ...)                                                                                           \
-  int64_t n = width(call->node->in[0]);                                                                                \
+  int64_t n = rapt__width(call->node->in[0]);                                                                          \
   for (int64_t r = call->begin; r < call->end; r++) call->k->fn(n, __VA_ARGS__);
 
 static void softmax_forward(const rapt__call *call) {
@@ -35,7 +33,7 @@ static void log_softmax_grad_forward(const rapt__call *call) {
   ROW_FORWARD(log_softmax_grad, RAPT__IN(call, 0) + r * n, RAPT__IN(call, 1) + r * n, RAPT__OUT(call, 0) + r * n)
 }
 static void logsumexp_forward(const rapt__call *call) {
-  int64_t n = width(call->node->in[0]);
+  int64_t n = rapt__width(call->node->in[0]);
   for (int64_t r = call->begin; r < call->end; r++)
     RAPT__OUT(call, 0)[r] = call->k->logsumexp(n, RAPT__IN(call, 0) + r * n);
 }

@@ -2,6 +2,7 @@
 #include "recipes/recipes.h"
 
 #include "base/file.h"
+#include "base/rng.h"
 #include "data/idx.h"
 
 #include <math.h>
@@ -22,6 +23,7 @@ static const rapt__key keys[] = {
 static const char *const defaults[] = {"data=mnist", NULL};
 
 enum { CLASSES = 10 };
+enum { STREAM_ORDER = 2 }; /* high half of random streams, as for batches elsewhere */
 
 typedef struct images {
   rapt__idx pixels, labels;
@@ -106,18 +108,9 @@ static rapt_status trial_update(rapt__run *run, const images *set, trial *t, int
 
 /* The order depends on seed and pass alone: every optimizer sees the same batches. */
 static void shuffle(const rapt__run *run, images *set, int64_t pass) {
-  uint64_t state = (uint64_t)run->common.seed * 0x9e3779b97f4a7c15u + (uint64_t)pass;
-  int64_t n = set->labels.size;
-  for (int64_t i = 0; i < n; i++) set->order[i] = (uint32_t)i;
-  for (int64_t i = n - 1; i > 0; i--) {
-    uint64_t z = state += 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    int64_t j = (int64_t)((z ^ z >> 31) % (uint64_t)(i + 1));
-    uint32_t other = set->order[j];
-    set->order[j] = set->order[i];
-    set->order[i] = other;
-  }
+  size_t count = (size_t)set->labels.size;
+  rapt__rng_shuffle((uint64_t)run->common.seed, (uint64_t)STREAM_ORDER << 32, (uint64_t)pass * count, set->order,
+                    count);
 }
 
 static rapt_status stopped(rapt__run *run) {
@@ -188,8 +181,7 @@ static rapt_status judge(rapt__run *run, images *set, const double *final) {
 
 static rapt_status load(rapt__run *run, images *set) {
   const adam_settings *s = run->own;
-  const char *name = run->common.data, *root = getenv("RAPT_DATA"), *dir = name;
-  if (!rapt__file_exists(name) && root && *root) dir = rapt__arena_format(&run->arena, "%s/%s", root, name);
+  const char *name = run->common.data, *root = getenv("RAPT_DATA"), *dir = rapt__run_data(run);
   if (!dir) return RAPT_ENOMEM;
   char *pixels = rapt__arena_format(&run->arena, "%s/train-images-idx3-ubyte.gz", dir);
   char *labels = rapt__arena_format(&run->arena, "%s/train-labels-idx1-ubyte.gz", dir);

@@ -31,8 +31,7 @@ static rapt_status make_tokenizer(rapt__run *run, const char *text, size_t size,
   const gpt_settings *s = run->own;
   if (s->tokenizer == BYTES) return rapt_tokenizer_bytes(run->ctx, out);
   if (s->tokenizer == BPE) return rapt_tokenizer_train_bpe(run->ctx, text, size, s->vocabulary, out);
-  rapt_status status = rapt_tokenizer_chars(run->ctx, text, size, out);
-  return status;
+  return rapt_tokenizer_chars(run->ctx, text, size, out);
 }
 
 static rapt_status finish(rapt__run *run, const rapt__trainer *t) {

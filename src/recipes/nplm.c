@@ -6,8 +6,8 @@
 #include "base/file.h"
 #include "base/rng.h"
 #include "data/words.h"
-#include "formats/safetensors.h"
 #include "tasks/ngram.h"
+#include "tasks/params_file.h"
 #include "train/trainer.h"
 
 #include <math.h>
@@ -148,13 +148,7 @@ static void find_inputs(rapt_plan *plan, int part, int32_t **context, int32_t **
 /* Every pass takes the words in an order of its own, which follows from seed and pass. */
 static void shuffle(net *n, uint64_t pass) {
   size_t count = n->data->train.count;
-  for (size_t i = 0; i < count; i++) n->order[i] = (uint32_t)i;
-  for (size_t i = count - 1; i > 0; i--) {
-    size_t j = (size_t)rapt__rng_below(n->seed, (uint64_t)STREAM_ORDER << 32, pass * count + i, i + 1);
-    uint32_t other = n->order[j];
-    n->order[j] = n->order[i];
-    n->order[i] = other;
-  }
+  rapt__rng_shuffle(n->seed, (uint64_t)STREAM_ORDER << 32, pass * count, n->order, count);
   n->pass = pass;
 }
 
@@ -251,28 +245,13 @@ static rapt_status save_words(const net *n, const char *path) {
   return status;
 }
 
-static rapt_status save_weights(const net *n, const char *path) {
-  rapt__st_entry entries[6];
-  size_t count = 0;
-  for (; count < n->params->count && count < 6; count++) {
-    const rapt__param *p = n->params->items[count];
-    entries[count] = (rapt__st_entry){.name = p->name,
-                                      .type = sizeof(real) == 8 ? RAPT__ST_F64 : RAPT__ST_F32,
-                                      .ndim = p->ndim,
-                                      .size = p->size,
-                                      .data = (const uint8_t *)(n->params->values + p->offset)};
-    memcpy(entries[count].dim, p->dim, sizeof p->dim);
-  }
-  return rapt__safetensors_write(n->ctx, path, entries, count, NULL);
-}
-
 /* model.safetensors under the paper's letters, and vocab.txt, whose line numbers are the rows of C. */
 static rapt_status save(rapt__task *task, const char *dir) {
   const net *n = (const net *)task;
   RAPT_TRY(rapt__make_dirs(n->ctx, dir));
   char *words = rapt__path_join(n->ctx, dir, "vocab.txt"), *weights = rapt__path_join(n->ctx, dir, "model.safetensors");
   rapt_status status = words && weights ? save_words(n, words) : RAPT_ENOMEM;
-  if (status == RAPT_OK) status = save_weights(n, weights);
+  if (status == RAPT_OK) status = rapt__params_write(n->params, weights, NULL);
   rapt__free(n->ctx, words);
   rapt__free(n->ctx, weights);
   return status;
@@ -326,26 +305,6 @@ static rapt_status net_begin(rapt__run *run, const corpus *data, bool direct, ne
   return status;
 }
 
-/* Is there something to go on with? The second net of a comparison fitted its steps to the time of the first, and goes
- * on with those. */
-static rapt_status find_checkpoint(rapt__run *run, rapt__trainer *t, bool *found) {
-  char *path = rapt__path_join(run->ctx, t->dir, "checkpoint.safetensors");
-  if (!path) return RAPT_ENOMEM;
-  rapt__safetensors st;
-  rapt_status status = RAPT_OK;
-  *found = rapt__file_exists(path);
-  if (*found && t->settings.minutes > 0 && (status = rapt__safetensors_open(run->ctx, path, &st)) == RAPT_OK) {
-    const char *steps = rapt__safetensors_meta(&st, "steps"), *warmup = rapt__safetensors_meta(&st, "warmup");
-    long long fitted = steps ? strtoll(steps, NULL, 10) : 0;
-    if (fitted > 0) t->settings.steps = fitted;
-    if (warmup) t->settings.warmup = strtoll(warmup, NULL, 10);
-    t->settings.minutes = 0;
-    rapt__safetensors_close(&st);
-  }
-  rapt__free(run->ctx, path);
-  return status;
-}
-
 /* minutes > 0: as many steps as fit into them. */
 static rapt_status net_train(rapt__run *run, net *n, const char *dir, double minutes, rapt__trainer *t) {
   t->task = &n->task;
@@ -359,9 +318,9 @@ static rapt_status net_train(rapt__run *run, net *n, const char *dir, double min
   rapt__run_say(run, RAPT_EVENT_NOTE, "net %s direct connections: %lld parameters, %lld words a batch, %d threads",
                 n->direct ? "with" : "without", (long long)rapt_params_size(n->params), (long long)n->batch,
                 rapt_context_threads(run->ctx));
-  bool resume = false;
   RAPT_TRY(rapt__make_dirs(run->ctx, dir));
-  if (run->resume) RAPT_TRY(find_checkpoint(run, t, &resume));
+  bool resume = false; /* a run may have stopped before its second net began */
+  if (run->resume) RAPT_TRY(rapt__checkpoint_exists(t, &resume));
   rapt_status status = rapt__trainer_run(t, resume);
   run->result->interrupted = t->interrupted;
   n->seconds = t->seconds;
@@ -546,9 +505,7 @@ static rapt_status find_file(rapt__run *run, const char *dir, const char *name, 
 
 static rapt_status load(rapt__run *run, corpus *data) {
   static const char *const names[] = {"ptb.train.txt", "ptb.valid.txt", "ptb.test.txt"};
-  const char *dir = run->common.data, *root = getenv("RAPT_DATA");
-  if (!rapt__file_exists(dir) && !strchr(dir, '/') && root && *root)
-    dir = rapt__arena_format(&run->arena, "%s/%s", root, dir);
+  const char *dir = rapt__run_data(run);
   if (!dir) return RAPT_ENOMEM;
   for (int i = 0; i < 3; i++) RAPT_TRY(find_file(run, dir, names[i], &data->paths[i]));
   RAPT_TRY(rapt__words_learn(run->ctx, data->paths[0], &data->words));

@@ -2,10 +2,10 @@
 #include "recipes/recipes.h"
 
 #include "base/file.h"
+#include "formats/json.h"
 #include "formats/yaml.h"
 #include "models/models.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -108,14 +108,18 @@ char *rapt__run_path(rapt__run *run, const char *name) {
   return rapt__arena_format(&run->arena, "%s/%s", run->common.out, name);
 }
 
+const char *rapt__run_data(rapt__run *run) {
+  const char *name = run->common.data, *root = getenv("RAPT_DATA");
+  if (rapt__file_exists(name) || strchr(name, '/') || !root || !*root) return name;
+  return rapt__arena_format(&run->arena, "%s/%s", root, name);
+}
+
 rapt_status rapt__run_text(rapt__run *run, const char *file, char **text, size_t *size) {
   const char *name = run->common.data, *root = getenv("RAPT_DATA");
-  const char *path = name;
   if (!*name) return rapt__fail(run->ctx, RAPT_EKEY, "which text? Say data=FILE");
-  if (!rapt__file_exists(name) && !strchr(name, '/') && root && *root) {
-    path = rapt__arena_format(&run->arena, "%s/%s/%s", root, name, file);
-    if (!path) return RAPT_ENOMEM;
-  }
+  const char *path = rapt__run_data(run);
+  if (path && path != name) path = rapt__arena_format(&run->arena, "%s/%s", path, file);
+  if (!path) return RAPT_ENOMEM;
   if (!rapt__file_exists(path)) {
     if (path == name && strchr(name, '/'))
       return rapt__fail(run->ctx, RAPT_ENOTFOUND, "%s: there is no such file", name);
@@ -295,6 +299,7 @@ static rapt_status resume(rapt__run *run, json_t *root, const char *path, const 
                         "\"%s\": a resumed run may change train.steps, train.stop_at and train.threads only",
                         settings[i]);
     RAPT_TRY(set(run, settings[i], "command line"));
+    if (same_key(settings[i], "train.steps")) run->train.minutes = 0; /* a number of steps replaces the time */
   }
   run->common.out = rapt__arena_strdup(&run->arena, dir);
   if (!run->common.out) return RAPT_ENOMEM;
@@ -305,14 +310,10 @@ static rapt_status resume(rapt__run *run, json_t *root, const char *path, const 
 
 rapt_status rapt_recipe_resume(rapt_context *ctx, const char *dir, const char *const *settings, int count,
                                rapt_train_fn tell, void *user, rapt_run_result *result) {
-  char *path = rapt__path_join(ctx, dir, "run.json"), *text = NULL;
-  size_t size;
+  char *path = rapt__path_join(ctx, dir, "run.json");
   if (!path) return RAPT_ENOMEM;
-  rapt_status status = rapt__file_read(ctx, path, 16 << 20, &text, &size);
-  json_error_t error;
-  json_t *root = status == RAPT_OK ? json_loadb(text, size, JSON_REJECT_DUPLICATES, &error) : NULL;
-  if (status == RAPT_OK && !root)
-    status = rapt__fail(ctx, RAPT_EFORMAT, "%s:%d:%d: %s", path, error.line, error.column, error.text);
+  json_t *root;
+  rapt_status status = rapt__json_read(ctx, path, &root);
   const char *id = json_string_value(json_object_get(root, "recipe"));
   const rapt__recipe *recipe = id ? find(id) : NULL;
   if (status == RAPT_OK && !recipe)
@@ -324,7 +325,6 @@ rapt_status rapt_recipe_resume(rapt_context *ctx, const char *dir, const char *c
     rapt__arena_free(&run.arena);
   }
   json_decref(root);
-  rapt__free(ctx, text);
   rapt__free(ctx, path);
   return status;
 }

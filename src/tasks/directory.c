@@ -1,7 +1,9 @@
 /* Model directories: config.json, model.safetensors, tokenizer files, under Hugging Face's names. */
 #include "tasks/model.h"
 
+#include "formats/json.h"
 #include "formats/safetensors.h"
+#include "tasks/params_file.h"
 
 #include <rapt/text.h>
 #include <stdlib.h>
@@ -10,22 +12,7 @@
 /* ---- Weights ---- */
 
 rapt_status rapt__model_write_weights(const rapt_model *model, const char *path) {
-  const rapt_params *params = model->params;
-  rapt__st_entry *entries = rapt__new(model->ctx, params->count + 1, sizeof *entries);
-  if (!entries) return RAPT_ENOMEM;
-  for (size_t i = 0; i < params->count; i++) {
-    const rapt__param *p = params->items[i];
-    entries[i] = (rapt__st_entry){.name = p->name,
-                                  .type = sizeof(real) == 8 ? RAPT__ST_F64 : RAPT__ST_F32,
-                                  .ndim = p->ndim,
-                                  .size = p->size,
-                                  .data = (const uint8_t *)(params->values + p->offset)};
-    memcpy(entries[i].dim, p->dim, sizeof p->dim);
-  }
-  rapt_status status =
-      rapt__safetensors_write(model->ctx, path, entries, params->count, (const char *const[]){"format", "pt", NULL});
-  rapt__free(model->ctx, entries);
-  return status;
+  return rapt__params_write(model->params, path, (const char *const[]){"format", "pt", NULL});
 }
 
 /* The hub's files may lack the prefix of the language-model class. */
@@ -131,17 +118,6 @@ static rapt_status read_key(rapt_model *model, const rapt__key *key, json_t *val
   return status == RAPT_EKEY ? RAPT_EFORMAT : status;
 }
 
-static rapt_status read_config(rapt_context *ctx, const char *path, json_t **out) {
-  char *text;
-  size_t size;
-  RAPT_TRY(rapt__file_read(ctx, path, 16 << 20, &text, &size));
-  json_error_t error;
-  *out = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
-  rapt__free(ctx, text);
-  if (!*out) return rapt__fail(ctx, RAPT_EFORMAT, "%s:%d:%d: %s", path, error.line, error.column, error.text);
-  return RAPT_OK;
-}
-
 /* Settings of other classes of the family that would change the result are refused rather than ignored. */
 static rapt_status check_foreign(rapt_context *ctx, json_t *root, const char *path) {
   if (json_is_true(json_object_get(root, "scale_attn_by_inverse_layer_idx")) ||
@@ -170,7 +146,7 @@ rapt_status rapt_model_load(rapt_context *ctx, const char *dir, rapt_model **out
   json_t *root = NULL;
   rapt_model *model = NULL;
   rapt_tokenizer *tokenizer = NULL;
-  rapt_status status = config && weights ? read_config(ctx, config, &root) : RAPT_ENOMEM;
+  rapt_status status = config && weights ? rapt__json_read(ctx, config, &root) : RAPT_ENOMEM;
   const char *type = json_string_value(json_object_get(root, "model_type"));
   const rapt__model *arch = type ? rapt__model_find(type) : NULL;
   if (status == RAPT_OK && !arch)
@@ -215,8 +191,5 @@ rapt_status rapt_model_save(const rapt_model *model, const char *dir) {
 rapt_status rapt__model_encode(const rapt_model *model, const char *text, size_t size, int32_t **ids, int64_t *count) {
   if (!model->tokenizer)
     return rapt__fail(model->ctx, RAPT_EINVAL, "the model has no tokenizer, so it cannot read text");
-  int32_t *own;
-  RAPT_TRY(rapt_tokenizer_encode(model->tokenizer, text, size, &own, count));
-  *ids = own; /* both are memory of the context's hook */
-  return RAPT_OK;
+  return rapt_tokenizer_encode(model->tokenizer, text, size, ids, count);
 }

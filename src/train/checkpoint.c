@@ -23,10 +23,11 @@ rapt_status rapt__checkpoint_save(const rapt__trainer *t) {
     if (p->state[i])
       entries[n++] = (rapt__st_entry){state_names[i], type, 1, {p->extent}, p->extent, (const uint8_t *)p->state[i]};
   char step[32], best[40], best_step[32], worse[32], metrics[32], seconds[40], smooth[40], eval[40], steps[32],
-      warmup[32];
+      warmup[32], minutes[40];
   snprintf(step, sizeof step, "%lld", (long long)t->step);
   snprintf(steps, sizeof steps, "%lld", (long long)t->settings.steps);
   snprintf(warmup, sizeof warmup, "%lld", (long long)t->settings.warmup);
+  snprintf(minutes, sizeof minutes, "%.17g", t->settings.minutes);
   snprintf(best, sizeof best, "%.17g", t->best);
   snprintf(best_step, sizeof best_step, "%lld", (long long)t->best_step);
   snprintf(worse, sizeof worse, "%lld", (long long)t->worse);
@@ -34,10 +35,9 @@ rapt_status rapt__checkpoint_save(const rapt__trainer *t) {
   snprintf(seconds, sizeof seconds, "%.3f", t->seconds);
   snprintf(smooth, sizeof smooth, "%.17g", t->train_loss);
   snprintf(eval, sizeof eval, "%.17g", t->eval_loss);
-  const char *const meta[] = {"step",          step,    "steps",     steps,     "warmup",     warmup,
-                              "best",          best,    "best_step", best_step, "worse",      worse,
-                              "metrics_bytes", metrics, "seconds",   seconds,   "train_loss", smooth,
-                              "eval_loss",     eval,    NULL};
+  const char *const meta[] = {"step",       step,      "steps",     steps, "warmup",        warmup,  "best",    best,
+                              "best_step",  best_step, "worse",     worse, "metrics_bytes", metrics, "seconds", seconds,
+                              "train_loss", smooth,    "eval_loss", eval,  "minutes",       minutes, NULL};
   char *path = path_of(t);
   if (!path) return RAPT_ENOMEM;
   rapt_status status = rapt__safetensors_write(t->ctx, path, entries, n, meta);
@@ -71,6 +71,13 @@ static rapt_status read_all(rapt__trainer *t, const rapt__safetensors *st, const
   if (!(step >= 0 && step < 1e15) || !(metrics >= 0 && metrics < 1e15) || !(worse >= 0 && worse < 1e15) ||
       !(best_step >= 0 && best_step < 1e15))
     return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: the counters of the run are missing or senseless", path);
+  double steps = number(st, "steps"), warmup = number(st, "warmup");
+  bool fitted = number(st, "minutes") == 0 && steps >= 1 && steps < 1e15 && warmup >= 0 && warmup < 1e15;
+  if (t->settings.minutes > 0 && fitted) { /* the schedule that was fitted to the time, not a new one */
+    t->settings.steps = (int64_t)steps;
+    t->settings.warmup = (int64_t)warmup;
+    t->settings.minutes = 0;
+  }
   t->step = (int64_t)step;
   t->metrics_bytes = (uint64_t)metrics;
   t->worse = (int64_t)worse;
@@ -79,6 +86,14 @@ static rapt_status read_all(rapt__trainer *t, const rapt__safetensors *st, const
   t->eval_loss = number(st, "eval_loss");
   t->train_loss = number(st, "train_loss");
   t->seconds = number(st, "seconds");
+  return RAPT_OK;
+}
+
+rapt_status rapt__checkpoint_exists(const rapt__trainer *t, bool *exists) {
+  char *path = path_of(t);
+  if (!path) return RAPT_ENOMEM;
+  *exists = rapt__file_exists(path);
+  rapt__free(t->ctx, path);
   return RAPT_OK;
 }
 

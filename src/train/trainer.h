@@ -46,5 +46,6 @@ void rapt__trainer_free(rapt__trainer *t);
 /* checkpoint.c: everything that a resumed run needs, in one file that is replaced atomically. */
 rapt_status rapt__checkpoint_save(const rapt__trainer *t);
 rapt_status rapt__checkpoint_load(rapt__trainer *t);
+rapt_status rapt__checkpoint_exists(const rapt__trainer *t, bool *exists);
 
 #endif

@@ -101,11 +101,34 @@ static void below_is_uniform(void **state) {
   for (int i = 0; i < 3; i++) assert_true(fabs(thirds[i] - DRAWS / 3.0) < 5 * sqrt(DRAWS * 2 / 9.0));
 }
 
+static void shuffles_are_orders(void **state) {
+  (void)state;
+  enum { N = 500 };
+  uint32_t a[N], b[N];
+  int seen[N] = {0}, same = 0;
+  rapt__rng_shuffle(3, 5, 0, a, N);
+  rapt__rng_shuffle(3, 5, 0, b, N);
+  assert_memory_equal(a, b, sizeof a);
+  for (int i = 0; i < N; i++) {
+    assert_in_range(a[i], 0, N - 1);
+    seen[a[i]]++;
+  }
+  for (int i = 0; i < N; i++) assert_int_equal(seen[i], 1);
+  rapt__rng_shuffle(3, 5, N, b, N);
+  for (int i = 0; i < N; i++) same += a[i] == b[i];
+  assert_true(same < 20); /* one is expected to stay where it was */
+  rapt__rng_shuffle(3, 5, 0, a, 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(known_answers),  cmocka_unit_test(values_depend_on_everything),
-      cmocka_unit_test(uniform_values), cmocka_unit_test(normal_values),
-      cmocka_unit_test(below_limits),   cmocka_unit_test(below_is_uniform),
+      cmocka_unit_test(shuffles_are_orders),
+      cmocka_unit_test(known_answers),
+      cmocka_unit_test(values_depend_on_everything),
+      cmocka_unit_test(uniform_values),
+      cmocka_unit_test(normal_values),
+      cmocka_unit_test(below_limits),
+      cmocka_unit_test(below_is_uniform),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -98,6 +98,35 @@ static void a_resumed_run_is_the_same_run(void **state) {
   assert_same_file("whole", "parts", "metrics.jsonl");
 }
 
+static double meta_of(const char *name, const char *key) {
+  char path[300];
+  rapt_context *ctx;
+  rapt__safetensors st;
+  snprintf(path, sizeof path, "%s/%s/checkpoint.safetensors", root, name);
+  assert_int_equal(rapt_context_new(&ctx, NULL), RAPT_OK);
+  assert_ok(ctx, rapt__safetensors_open(ctx, path, &st));
+  double value = strtod(rapt__safetensors_meta(&st, key), NULL);
+  rapt__safetensors_close(&st);
+  rapt_context_free(ctx);
+  return value;
+}
+
+/* train.minutes fits the number of steps once: an interrupted run goes on with that number, not with a new one. */
+static void a_fitted_run_keeps_its_steps(void **state) {
+  (void)state;
+  rapt_run_result r;
+  train(1, "fitted", false, (const char *const[]){"train.minutes=0.005", "train.stop_at=25", "train.steps=7000000"}, 3,
+        &r);
+  assert_true(r.interrupted);
+  double fitted = meta_of("fitted", "steps");
+  assert_true(fitted >= 40 && fitted < 7000000);
+  train(1, "fitted", true, (const char *const[]){"train.stop_at=30"}, 1, &r);
+  assert_true(r.interrupted);
+  train(1, "fitted", true, NULL, 0, &r);
+  assert_false(r.interrupted);
+  assert_true(meta_of("fitted", "step") == fitted);
+}
+
 /* Four batches of one row and their mean gradient against the same four rows: equal up to rounding of the sums. */
 static void accumulation_is_a_larger_batch(void **state) {
   (void)state;
@@ -213,9 +242,13 @@ static void wrong_settings_are_refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(threads_do_not_matter),          cmocka_unit_test(a_resumed_run_is_the_same_run),
-      cmocka_unit_test(accumulation_is_a_larger_batch), cmocka_unit_test(the_cache_does_not_change_the_text),
-      cmocka_unit_test(broken_directories_are_named),   cmocka_unit_test(wrong_settings_are_refused),
+      cmocka_unit_test(threads_do_not_matter),
+      cmocka_unit_test(a_resumed_run_is_the_same_run),
+      cmocka_unit_test(a_fitted_run_keeps_its_steps),
+      cmocka_unit_test(accumulation_is_a_larger_batch),
+      cmocka_unit_test(the_cache_does_not_change_the_text),
+      cmocka_unit_test(broken_directories_are_named),
+      cmocka_unit_test(wrong_settings_are_refused),
   };
   return cmocka_run_group_tests_name("train", tests, make_root, remove_root);
 }

@@ -1,0 +1,10 @@
+/* A parameter store as a safetensors file. */
+#ifndef RAPT_SRC_TASKS_PARAMS_FILE_H
+#define RAPT_SRC_TASKS_PARAMS_FILE_H
+
+#include "graph/params.h"
+
+/* Every parameter under its name, atomically. `meta` is pairs of key and value ended by NULL, or NULL. */
+rapt_status rapt__params_write(const rapt_params *params, const char *path, const char *const *meta);
+
+#endif
