@@ -114,7 +114,7 @@ def main():
     optimizer = torch.optim.AdamW([{"params": matrices, "weight_decay": a.decay}, {"params": vectors, "weight_decay": 0.0}],
                                   lr=a.lr, betas=(a.beta1, a.beta2), eps=1e-8, fused=True)
     steps, step, times = a.steps, 0, []
-    begin = time.perf_counter()
+    begin, work = time.perf_counter(), time.process_time()
     while step < steps:
         now = time.perf_counter()
         for group in optimizer.param_groups:
@@ -133,10 +133,10 @@ def main():
         if a.eval_every and step % a.eval_every == 0:
             print("step %d: %.4f, %.0f s" % (step, judge(model, valid, a)[0], time.perf_counter() - begin),
                   file=sys.stderr, flush=True)
-    seconds = time.perf_counter() - begin
+    seconds, work = time.perf_counter() - begin, time.process_time() - work
     drawn, whole = judge(model, valid, a)
     print(json.dumps({"validation_nats": round(drawn, 4), "whole_validation_nats": round(whole, 4), "steps": steps,
-                      "seconds": round(seconds, 1), "median_step_ms": round(sorted(times)[len(times) // 2] * 1e3, 2),
+                      "seconds": round(seconds, 1), "cpu_seconds": round(work, 1), "median_step_ms": round(sorted(times)[len(times) // 2] * 1e3, 2),
                       "parameters": sum(w.numel() for w in model.parameters()), "torch": torch.__version__,
                       "settings": vars(a) | {"data": a.data.rsplit("/", 1)[-1]}}))
 

@@ -87,7 +87,8 @@ def rate(step, steps, a):
 
 def train(model, contexts, labels, a):
     optimizer = torch.optim.AdamW(model.groups(a.decay), lr=a.lr, betas=(a.beta1, a.beta2), eps=1e-8, fused=True)
-    batches, steps, times, begin = len(labels) // a.batch, a.steps, [], time.perf_counter()
+    batches, steps, times = len(labels) // a.batch, a.steps, []
+    begin, work = time.perf_counter(), time.process_time()
     step, smooth = 0, math.nan
     while step < steps:
         if step % batches == 0:
@@ -110,7 +111,8 @@ def train(model, contexts, labels, a):
         if step % 500 == 0:
             print("step %d of %d: %.4f, %.0f s" % (step, steps, smooth, time.perf_counter() - begin), file=sys.stderr,
                   flush=True)
-    return steps, time.perf_counter() - begin, sorted(times)[len(times) // 2]
+    return {"steps": steps, "seconds": round(time.perf_counter() - begin, 1), "cpu_seconds": round(time.process_time() - work, 1),
+            "median_step_ms": round(sorted(times)[len(times) // 2] * 1e3, 2)}
 
 
 @torch.no_grad()
@@ -165,11 +167,10 @@ def main():
     with torch.no_grad():
         model.b.copy_((counts.double() / counts.sum()).log())
     contexts, labels = examples(texts["train"], a.order, len(ids))
-    steps, seconds, each = train(model, contexts, labels, a)
+    trained = train(model, contexts, labels, a)
 
     kn = kn_reference.KneserNey([[kn_reference.START] + s for s in texts["train"]], 3, True, len(ids))
-    result = {"parameters": sum(w.numel() for w in model.parameters()), "vocabulary": len(ids), "training_words": len(labels),
-              "steps": steps, "seconds": round(seconds, 1), "median_step_ms": round(each * 1e3, 2)}
+    result = {"parameters": sum(w.numel() for w in model.parameters()), "vocabulary": len(ids), "training_words": len(labels)} | trained
     for part in ("valid", "test"):
         if part == "test":
             texts[part] = encode(read_lines(a.data, part), ids)
