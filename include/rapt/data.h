@@ -48,7 +48,7 @@ typedef struct rapt_data_progress {
 typedef void (*rapt_data_progress_fn)(void *user, const rapt_data_progress *progress);
 
 /* Fetches what is missing of a data set into the cache and checks it; with `force` fetches all of it again. A set that is
- * complete already is left alone. Files are moved into place when their SHA-256 is right; a transfer that was interrupted
+ * complete and right already is left alone. Files are moved into place when their SHA-256 is right; a transfer that was interrupted
  * goes on where it stopped. Writes the set's folder to `path`. RAPT_EUNSUPPORTED, with what to do, when files are left that
  * have no address; RAPT_EFORMAT when a file is not the one that the table describes; RAPT_EINTERRUPTED. */
 RAPT_API rapt_status rapt_data_fetch(rapt_context *ctx, const char *name, int force, rapt_data_progress_fn progress,

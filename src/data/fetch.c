@@ -92,7 +92,7 @@ static bool configure(CURL *curl, transfer *t) {
   SETOPT(CURLOPT_XFERINFODATA, t);
   SETOPT(CURLOPT_RESUME_FROM_LARGE, (curl_off_t)t->size);
   /* What the server announces is refused early; what it sends is counted in any case. */
-  SETOPT(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)(t->job->limit - t->size));
+  SETOPT(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)t->job->limit);
   if (t->job->loopback) {
     SETOPT(CURLOPT_PREREQFUNCTION, before_request);
     SETOPT(CURLOPT_NOPROXY, "*");

@@ -204,11 +204,22 @@ rapt_status rapt__data_fetch_set(rapt_context *ctx, const rapt__data_set *set, c
 
 /* ---- By name ---- */
 
-static rapt_status complete(rapt_context *ctx, const char *name, char *path, size_t size, bool *is) {
+/* Is a right copy there already? A wrong one in the cache is mended; one in RAPT_DATA, which comes first, is the user's. */
+static rapt_status complete(rapt_context *ctx, const char *name, const char *dir, char *path, size_t size, bool *is) {
   int missing = 1;
   rapt_status status = rapt_data_find(ctx, name, path, size, &missing);
-  *is = status == RAPT_OK && missing == 0;
-  if (status != RAPT_ENOTFOUND) return status;
+  if (status == RAPT_OK && missing == 0) {
+    status = rapt_data_check(ctx, name, NULL, NULL);
+    *is = status == RAPT_OK;
+    if (status == RAPT_EFORMAT && strcmp(path, dir) != 0) {
+      rapt__forget(ctx);
+      return rapt__fail(ctx, status,
+                        "%s: is not what the table describes (`rapt data check %s` says more), and it comes "
+                        "before the cache: remove or correct it",
+                        path, name);
+    }
+  }
+  if (status != RAPT_ENOTFOUND && status != RAPT_EFORMAT) return status;
   rapt__forget(ctx);
   return RAPT_OK;
 }
@@ -218,20 +229,19 @@ rapt_status rapt_data_fetch(rapt_context *ctx, const char *name, int force, rapt
   int index;
   bool done = false;
   RAPT_TRY(rapt_data_index(ctx, name, &index));
-  if (!force) RAPT_TRY(complete(ctx, name, path, size, &done));
-  if (done) return RAPT_OK;
-  char *cache = rapt__data_cache(ctx);
-  if (!cache) return RAPT_ENOTFOUND;
-  char *dir = rapt__path_join(ctx, cache, name);
+  char *cache = rapt__data_cache(ctx), *dir = cache ? rapt__path_join(ctx, cache, name) : NULL;
   rapt__free(ctx, cache);
-  if (!dir) return RAPT_ENOMEM;
+  if (!dir) return rapt_context_status(ctx);
   rapt_status status = RAPT_OK;
-  if (strlen(dir) >= size)
-    status = rapt__fail(ctx, RAPT_EINVAL, "%s: the path does not fit into %zu bytes", dir, size);
-  else
-    strcpy(path, dir);
-  if (status == RAPT_OK)
-    status = rapt__data_fetch_set(ctx, rapt__data_set_find(name), dir, force, false, progress, user);
+  if (!force) status = complete(ctx, name, dir, path, size, &done);
+  if (status == RAPT_OK && !done) {
+    if (strlen(dir) >= size)
+      status = rapt__fail(ctx, RAPT_EINVAL, "%s: the path does not fit into %zu bytes", dir, size);
+    else
+      strcpy(path, dir);
+    if (status == RAPT_OK)
+      status = rapt__data_fetch_set(ctx, rapt__data_set_find(name), dir, force, false, progress, user);
+  }
   rapt__free(ctx, dir);
   return status;
 }
