@@ -1,11 +1,17 @@
 # Completion of rapt for fish.
-set -l commands recipes show train eval generate bench doctor
+set -l commands recipes show train eval generate data bench doctor
 complete -c rapt -n "not __fish_seen_subcommand_from $commands" -f -a "$commands"
 complete -c rapt -n "__fish_seen_subcommand_from show train" -f -a "(rapt recipes 2>/dev/null | awk 'NR > 1 {print \$1}')"
 complete -c rapt -n "__fish_seen_subcommand_from show" -l config -d "a YAML file with every setting"
 complete -c rapt -n "__fish_seen_subcommand_from train" -l resume -r -d "go on with an interrupted run"
 complete -c rapt -n "__fish_seen_subcommand_from eval bench" -l json
 complete -c rapt -n "__fish_seen_subcommand_from bench" -l threads -r
+set -l verbs list path get check
+complete -c rapt -n "__fish_seen_subcommand_from data; and not __fish_seen_subcommand_from $verbs" -f -a "$verbs"
+complete -c rapt -n "__fish_seen_subcommand_from data; and __fish_seen_subcommand_from path get check" -f \
+  -a "(rapt data list --json 2>/dev/null | sed -n 's/^.*{\"name\": \"\([^\"]*\)\".*/\1/p')"
+complete -c rapt -n "__fish_seen_subcommand_from data; and __fish_seen_subcommand_from list" -l json
+complete -c rapt -n "__fish_seen_subcommand_from data; and __fish_seen_subcommand_from get" -l force
 for option in prompt tokens temperature top-k top-p min-p repetition-penalty seed
   complete -c rapt -n "__fish_seen_subcommand_from generate" -l $option -r
 end

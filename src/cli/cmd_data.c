@@ -141,7 +141,8 @@ static int get(rapt_context *ctx, const char *name, bool force) {
   char path[PATH_MAX];
   if (rapt_data_index(ctx, name, &index) != RAPT_OK || rapt_data_get_info(ctx, index, &d) != RAPT_OK)
     return cli_failed(ctx);
-  fprintf(stderr, "%s: %s; licence: %s\n", d.name, d.about, d.licence);
+  fprintf(stderr, "%s: %s\n  licence: %s\n", d.name, d.about, d.licence);
+  if (*d.address) fprintf(stderr, "  from %s\n", d.address);
   line l = {.terminal = isatty(STDERR_FILENO), .file = -1};
   rapt_status status = rapt_data_fetch(ctx, name, force, progress, &l, path, sizeof path);
   wipe(&l);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -187,6 +188,20 @@ static rapt_status run(transfer *t) {
   return status;
 }
 
+/* A server that hangs up while TLS writes must not end the program. The signal is held back in this thread alone, since the
+ * program's own way with it is none of the library's business. */
+static rapt_status run_quietly(transfer *t) {
+  sigset_t broken, before;
+  sigemptyset(&broken);
+  sigaddset(&broken, SIGPIPE);
+  if (pthread_sigmask(SIG_BLOCK, &broken, &before) != 0) return run(t);
+  rapt_status status = run(t);
+  if (!sigismember(&before, SIGPIPE))
+    while (sigtimedwait(&broken, NULL, &(struct timespec){0}) == SIGPIPE) continue;
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return status;
+}
+
 static rapt_status open_part(transfer *t) {
   const char *path = t->job->part;
   t->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
@@ -203,7 +218,7 @@ rapt_status rapt__fetch_file(rapt_context *ctx, const rapt__fetch *job) {
   if (started != CURLE_OK) return rapt__fail(ctx, RAPT_EUNSUPPORTED, "libcurl: %s", curl_easy_strerror(started));
   transfer t = {.ctx = ctx, .job = job, .fd = -1};
   rapt_status status = open_part(&t);
-  if (status == RAPT_OK && !(job->exact && t.size == job->limit)) status = run(&t);
+  if (status == RAPT_OK && !(job->exact && t.size == job->limit)) status = run_quietly(&t);
   if (status == RAPT_OK && fsync(t.fd) != 0) status = rapt__fail_errno(ctx, "flush it to disk", job->part);
   if (t.fd >= 0) close(t.fd);
   if (status != RAPT_OK && t.fd >= 0 && t.size == 0) unlink(job->part);

@@ -44,8 +44,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             start = int(asked[1]) if how != "whole" else 0
         if start and start >= len(data):
             self.send_response(416)
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", "14")
             self.end_headers()
+            self.wfile.write(b"nothing there\n")
             return
         self.send_response(206 if start else 200)
         if start:

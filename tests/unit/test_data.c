@@ -67,7 +67,6 @@ static void start_server(const char *folder) {
 
 static int begin(void **state) {
   (void)state;
-  signal(SIGPIPE, SIG_IGN);
   if (!mkdtemp(root)) return -1;
   mkdir(format("%s/served", root), 0777);
   char *words = malloc(WORDS);
