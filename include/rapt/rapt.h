@@ -7,6 +7,7 @@
 #include <rapt/model.h>
 #include <rapt/ops.h>
 #include <rapt/recipe.h>
+#include <rapt/runs.h>
 #include <rapt/system.h>
 #include <rapt/text.h>
 

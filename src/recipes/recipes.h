@@ -28,7 +28,10 @@ typedef struct rapt__run {
   rapt__config configs[4];
   size_t config_count;
   bool resume;
-  bool changed; /* a setting that the pass mark stands on was changed by the user */
+  bool changed;          /* a setting that the pass mark stands on was changed by the user */
+  const char *id;        /* in the index of runs and in run.json */
+  bool unindexed;        /* the index could not be written, and that was told */
+  double begun, seconds; /* clock at the start; training time of earlier sessions */
   rapt_train_fn tell;
   void *tell_user;
   rapt_run_result *result;

@@ -5,7 +5,9 @@
 #include "formats/json.h"
 #include "formats/yaml.h"
 #include "models/models.h"
+#include "recipes/run_index.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -135,8 +137,9 @@ rapt_status rapt__run_text(rapt__run *run, const char *file, char **text, size_t
 /* ---- run.json: recipe and every setting, so that a run can be repeated and resumed ---- */
 
 static rapt_status save_settings(rapt__run *run) {
-  json_t *settings = json_object(), *root = json_pack("{s:s,s:s,s:o}", "recipe", run->recipe->info.id, "rapt",
-                                                      rapt_version(), "settings", settings);
+  json_t *settings = json_object(),
+         *root = json_pack("{s:s,s:s,s:s,s:o}", "id", run->id, "recipe", run->recipe->info.id, "rapt", rapt_version(),
+                           "settings", settings);
   rapt__text text;
   rapt__text_init(&text, run->ctx);
   rapt_status status = root ? RAPT_OK : RAPT_ENOMEM;
@@ -218,14 +221,19 @@ static rapt_status check_model(rapt__run *run) {
 
 static rapt_status go(rapt__run *run, rapt_train_fn tell, void *user, rapt_run_result *result) {
   memset(result, 0, sizeof *result);
+  result->figure = NAN; /* until the recipe has one */
   run->tell = tell;
   run->tell_user = user;
   run->result = result;
   RAPT_TRY(check_model(run));
   RAPT_TRY(choose_directory(run));
   snprintf(result->dir, sizeof result->dir, "%s", run->common.out);
+  RAPT_TRY(rapt__run_index_id(run, run->id));
   RAPT_TRY(save_settings(run));
-  return run->recipe->run(run);
+  rapt__run_index_begin(run);
+  rapt_status status = run->recipe->run(run);
+  rapt__run_index_end(run, status);
+  return status;
 }
 
 rapt_status rapt_recipe_train(rapt_context *ctx, const char *id, const char *const *settings, int count,
@@ -303,6 +311,7 @@ static rapt_status resume(rapt__run *run, json_t *root, const char *path, const 
   }
   run->common.out = rapt__arena_strdup(&run->arena, dir);
   if (!run->common.out) return RAPT_ENOMEM;
+  run->id = json_string_value(json_object_get(root, "id"));
   run->resume = true;
   run->changed = true; /* whether the first part stood on the defaults is not known here */
   return go(run, tell, user, result);

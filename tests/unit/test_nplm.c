@@ -33,6 +33,9 @@ static int make_root(void **state) {
   (void)state;
   static char text[40000];
   if (!mkdtemp(root)) return 1;
+  char home[64]; /* runs are noted here and not in the user's index */
+  snprintf(home, sizeof home, "%s/home", root);
+  setenv("RAPT_HOME", home, 1);
   write_sentences(text, 300, 1);
   write_file("ptb.train.txt.gz", text, true);
   write_sentences(text, 60, 2);
@@ -201,7 +204,8 @@ static void failing_memory_is_reported(void **state) {
       assert_ok(ctx, status);
       calls = memory.calls - before;
     } else {
-      assert_int_equal(status, RAPT_ENOMEM);
+      /* The run's entry in the index, at the very end, is done without. */
+      assert_true(status == RAPT_ENOMEM || (status == RAPT_OK && at > calls - 8));
       tried++;
     }
     close_context(&memory, ctx);
