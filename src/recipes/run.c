@@ -166,6 +166,17 @@ rapt_status rapt__run_text(rapt__run *run, const char *file, char **text, size_t
 
 /* ---- run.json: recipe and every setting, so that a run can be repeated and resumed ---- */
 
+/* A path may be any bytes, JSON may not; a run that lost one could not be resumed. */
+static rapt_status keep_setting(rapt__run *run, json_t *settings, const char *name, const rapt__text *value) {
+  const char *bytes = value->size ? value->data : "";
+  json_t *text = json_stringn(bytes, value->size);
+  if (text) return json_object_set_new(settings, name, text) == 0 ? RAPT_OK : rapt__fail_memory(run->ctx, 0);
+  text = json_stringn_nocheck(bytes, value->size);
+  if (!text) return rapt__fail_memory(run->ctx, 0);
+  json_decref(text);
+  return rapt__fail(run->ctx, RAPT_EINVAL, "the value of %s is not UTF-8, so run.json cannot keep it", name);
+}
+
 static rapt_status save_settings(rapt__run *run) {
   json_t *settings = json_object(),
          *root = json_pack("{s:s,s:s,s:s,s:b,s:o}", "id", run->id, "recipe", run->recipe->info.id, "rapt",
@@ -177,8 +188,7 @@ static rapt_status save_settings(rapt__run *run) {
     for (const rapt__key *key = run->configs[c].keys; key->name && status == RAPT_OK; key++) {
       text.size = 0;
       status = rapt__config_print(&text, key, (char *)run->configs[c].values + key->offset);
-      if (status == RAPT_OK)
-        json_object_set_new(settings, key->name, json_stringn(text.size ? text.data : "", text.size));
+      if (status == RAPT_OK) status = keep_setting(run, settings, key->name, &text);
     }
   rapt__text_free(&text);
   char *dump = status == RAPT_OK ? json_dumps(root, JSON_INDENT(2)) : NULL, *path = rapt__run_path(run, "run.json");

@@ -64,6 +64,7 @@ expect 1 '' 'nowhere' "$rapt" generate nowhere
 expect 2 '' 'which model' "$rapt" generate
 expect 2 '' 'top-k' "$rapt" generate d --top-k lots
 
+expect 1 '' 'data is not UTF-8' "$rapt" train gpt data=./$'\xff' out=bytes
 for i in $(seq 300); do echo "line $i: the cat sat on mat $((i * 7 % 13))."; done >text.txt
 small="model.layers=1 model.width=16 model.heads=2 model.context=16 train.batch=4 train.warmup=2 train.evals=2 train.sample_tokens=20"
 # shellcheck disable=SC2086
