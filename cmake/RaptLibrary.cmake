@@ -57,10 +57,10 @@ ${items}  NULL,
 endfunction()
 
 # A file with the text of src/explain/formal/*.c, so that `rapt explain` can show the source line of each line of
-# pseudocode wherever it is installed. note.c holds the pseudocode itself.
+# pseudocode wherever it is installed. The files left out hold no algorithm of the note.
 function(rapt_formal_sources out)
   file(GLOB files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/explain/formal/*.c)
-  list(REMOVE_ITEM files ${CMAKE_SOURCE_DIR}/src/explain/formal/note.c)
+  list(FILTER files EXCLUDE REGEX "/(note|engine|differences)\\.c$")
   set(texts "")
   set(items "")
   set(n 0)

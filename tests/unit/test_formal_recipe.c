@@ -50,10 +50,10 @@ static void run_with(int seed) {
   assert_true(result.passed);
   assert_false(result.interrupted);
   assert_true(result.figure > 0 && result.figure <= 1e-5); /* 0 would be no comparison of floats with doubles */
-  assert_int_equal(h.holds, 16);                           /* 6 of the engine, 3 gradients, 4 counts, 3 trainings */
+  assert_int_equal(h.holds, 23); /* 10 of the engine forward, 6 gradients, 4 counts, 3 trainings */
   assert_int_equal(h.fails, 0);
   assert_int_equal(h.walks, 1);
-  assert_int_equal(h.results, 18);
+  assert_int_equal(h.results, 25);
   assert_true(rapt__file_exists(page));
   close_context(&memory, ctx);
 }
