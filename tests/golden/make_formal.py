@@ -3,9 +3,10 @@
 
 usage: make_formal.py [OUT]
 
-Parts: scaled_dot_product_attention, MultiheadAttention, layer_norm, TransformerEncoderLayer with ReLU and GELU. Whole models:
-the encoder-decoder, BERT's and GPT's kind, each with the loss of its training algorithm and the gradient of every parameter
-by autograd. A model's parameters are one list in the order of src/explain/formal/params.c, drawn here and written out.
+Parts: scaled_dot_product_attention, MultiheadAttention, layer_norm, TransformerEncoderLayer with ReLU and GELU. Whole
+models: the encoder-decoder, BERT's and GPT's kind, each with the loss of its training algorithm and the gradient of every
+parameter by autograd. A model's parameters are one list in the order of src/explain/formal/params.c, drawn here and
+written out.
 """
 import json
 import sys
@@ -54,7 +55,8 @@ class Parameters:
         return torch.cat([p.detach().reshape(-1) for p in self.pieces]).tolist()
 
     def gradients(self):
-        return torch.cat([(p.grad if p.grad is not None else torch.zeros_like(p)).reshape(-1) for p in self.pieces]).tolist()
+        grads = [p.grad if p.grad is not None else torch.zeros_like(p) for p in self.pieces]
+        return torch.cat([g.reshape(-1) for g in grads]).tolist()
 
 
 def swap(module, values):
@@ -89,7 +91,8 @@ def options(activation):
 def encoder_layer(layer, activation, norm_first=False):
     attention, norm_1, mlp, norm_2 = layer
     module = nn.TransformerEncoderLayer(norm_first=norm_first, **options(activation))
-    return swap(module, packed(attention, "self_attn.") | named("norm1", *norm_1) | feed_forward(mlp) | named("norm2", *norm_2))
+    return swap(module, packed(attention, "self_attn.") | feed_forward(mlp)
+                | named("norm1", *norm_1) | named("norm2", *norm_2))
 
 
 def decoder_layer(parameters):
