@@ -47,6 +47,7 @@ static void every_line_has_one_place(void **state) {
     if (!rapt__formal_place_find(l->algorithm, l->line, &place))
       fail_msg("%d.%d (%s) stands nowhere", l->algorithm, l->line, l->text);
     assert_true(place.size > 0);
+    assert_true(strlen(l->text) <= 70);
     assert_true(l->algorithm == last_algorithm ? l->line > last_line : l->algorithm == last_algorithm + 1);
     last_algorithm = l->algorithm;
     last_line = l->line;

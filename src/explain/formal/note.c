@@ -28,7 +28,7 @@ const rapt__formal_line rapt__formal_lines[] = {
     {3, 1, "q <- W_q e + b_q"},
     {3, 2, "for t: k_t <- W_k e_t + b_k"},
     {3, 3, "for t: v_t <- W_v e_t + b_v"},
-    {3, 4, "for t: alpha_t = exp(q' k_t / sqrt d_attn) / sum_u exp(q' k_u / sqrt d_attn)"},
+    {3, 4, "for t: alpha_t = exp(q' k_t / c) / sum_u exp(q' k_u / c), c^2 = d_attn"},
     {3, 5, "return v = sum_t alpha_t v_t"},
     {4, 1, "Q <- W_q X + b_q 1'"},
     {4, 2, "K <- W_k Z + b_k 1'"},

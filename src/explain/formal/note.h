@@ -18,7 +18,7 @@ extern const char *const rapt__formal_names[RAPT__FORMAL_ALGORITHMS + 1]; /* fro
 
 typedef struct rapt__formal_line {
   int algorithm, line;
-  const char *text;
+  const char *text; /* ASCII, at most 70 letters: the table of all lines has 100 columns */
 } rapt__formal_line;
 /* In order; the last one has algorithm 0. Lines that only say "end", and returns of what is there already, are left
  * out: C has no line for them. */
