@@ -12,9 +12,10 @@
 #include <string.h>
 #include <time.h>
 
-static const rapt__key common_keys[] = {{"data", NULL, RAPT__KEY_TEXT, offsetof(rapt__common, data), "", 0, 0, NULL,
-                                         "a file, or the name of a data set below RAPT_DATA"},
-                                        {"out", NULL, RAPT__KEY_TEXT, offsetof(rapt__common, out), "", 0, 0, NULL,
+static const rapt__key data_keys[] = {{"data", NULL, RAPT__KEY_TEXT, offsetof(rapt__common, data), "", 0, 0, NULL,
+                                       "a file, or the name of a data set below RAPT_DATA"},
+                                      {0}};
+static const rapt__key common_keys[] = {{"out", NULL, RAPT__KEY_TEXT, offsetof(rapt__common, out), "", 0, 0, NULL,
                                          "run directory; empty: runs/RECIPE-DATE-TIME"},
                                         {"seed", NULL, RAPT__KEY_INT, offsetof(rapt__common, seed), "1", 0, 1e15, NULL,
                                          "of weights, batches, dropout and samples"},
@@ -56,6 +57,12 @@ static rapt_status unknown(rapt_context *ctx, const char *id) {
                     near ? "; did you mean \"" : "", near ? near : "", near ? "\"" : "");
 }
 
+const rapt__recipe *rapt__recipe_named(rapt_context *ctx, const char *id) {
+  const rapt__recipe *recipe = find(id);
+  if (!recipe) unknown(ctx, id);
+  return recipe;
+}
+
 static rapt_status set(rapt__run *run, const char *setting, const char *where) {
   return rapt__config_set(run->ctx, &run->arena, run->configs, run->config_count, setting, NULL, where);
 }
@@ -64,7 +71,8 @@ static rapt_status set(rapt__run *run, const char *setting, const char *where) {
 static rapt_status begin(rapt__run *run, rapt_context *ctx, const rapt__recipe *recipe) {
   *run = (rapt__run){.ctx = ctx, .recipe = recipe};
   rapt__arena_init(&run->arena, ctx);
-  run->common.preset = "";
+  run->common.data = run->common.preset = "";
+  if (!recipe->no_data) run->configs[run->config_count++] = (rapt__config){data_keys, &run->common};
   run->configs[run->config_count++] = (rapt__config){common_keys, &run->common};
   if (recipe->info.presets) run->configs[run->config_count++] = (rapt__config){preset_keys, &run->common};
   if (recipe->keys) {
@@ -78,7 +86,7 @@ static rapt_status begin(rapt__run *run, rapt_context *ctx, const rapt__recipe *
     if (!run->model) return RAPT_ENOMEM;
     run->configs[run->config_count++] = (rapt__config){arch->keys, run->model};
   }
-  run->configs[run->config_count++] = (rapt__config){rapt__train_keys, &run->train};
+  if (!recipe->no_training) run->configs[run->config_count++] = (rapt__config){rapt__train_keys, &run->train};
   RAPT_TRY(rapt__config_defaults(ctx, &run->arena, run->configs, run->config_count));
   for (int i = 0; recipe->defaults && recipe->defaults[i]; i++)
     RAPT_TRY(set(run, recipe->defaults[i], recipe->info.id));

@@ -40,11 +40,30 @@ expect 2 '' 'usage: rapt' "$rapt"
 expect 0 'usage: rapt' '' "$rapt" --help
 expect 0 '^rapt [0-9]+\.[0-9]+\.[0-9]+$' '' "$rapt" --version
 expect 2 '' 'did you mean "train"' "$rapt" trian
-for c in recipes show train eval generate runs bench doctor; do expect 0 "usage: rapt $c" '' "$rapt" "$c" --help; done
+for c in recipes show explain train eval generate runs bench doctor; do expect 0 "usage: rapt $c" '' "$rapt" "$c" --help; done
 expect 0 '^gpt ' '' "$rapt" recipes
 expect 2 '' 'unexpected argument' "$rapt" recipes more
 expect 0 'model\.layers' '' "$rapt" show gpt
 expect 2 '' 'did you mean "gpt"' "$rapt" show gtp
+expect 2 '' 'which recipe' "$rapt" explain
+expect 2 '' 'did you mean "gpt"' "$rapt" explain gtp
+expect 1 '' 'gpt has no explanation' "$rapt" explain gpt
+expect 2 '' 'unknown option' "$rapt" explain formal-algorithms --slowly
+expect 2 '' 'whole number' "$rapt" explain formal-algorithms --seed 1.5
+expect 2 '' 'needs a value' "$rapt" explain formal-algorithms --html
+expect 2 '' 'more than 8 words' "$rapt" explain formal-algorithms --sentence 'a b c d e f g h i'
+expect 0 'attention\.c:[0-9]+' '' "$rapt" explain formal-algorithms --sentence 'we all like short words' --seed 3 --html page.html --out kept
+cp out.txt walked.txt
+expect 1 '' '' grep "$(printf '\033')" walked.txt
+same 'what is kept differs from what is printed' walked.txt kept/explain.txt
+same 'the two pages differ' page.html kept/explain.html
+expect 0 - '' grep -q '</html>' page.html
+expect 0 'out +' '' "$rapt" show formal-algorithms
+cp out.txt shown.txt
+expect 1 '' '' grep -E '^  (data|train\.)' shown.txt
+expect 2 '' 'data' "$rapt" train formal-algorithms data=text.txt out=refused
+expect 2 '' 'train\.steps' "$rapt" train formal-algorithms train.steps=3 out=refused
+expect 1 - '' test -e refused
 expect 0 'kernels' '' "$rapt" doctor
 expect 2 '' 'which recipe' "$rapt" train
 expect 2 '' 'did you mean "gpt"' "$rapt" train gptt
