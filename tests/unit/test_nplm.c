@@ -8,7 +8,7 @@
 #include <rapt/rapt.h>
 #include <zlib.h>
 
-static char root[] = "/tmp/rapt-nplm-XXXXXX";
+static char root[] = "/tmp/rapt-nplm-XXXXXX", home[64];
 
 /* The verb decides the place, three words later: further back than a trigram sees. */
 static void write_sentences(char *out, int count, unsigned state) {
@@ -33,9 +33,8 @@ static int make_root(void **state) {
   (void)state;
   static char text[40000];
   if (!mkdtemp(root)) return 1;
-  char home[64]; /* runs are noted here and not in the user's index */
   snprintf(home, sizeof home, "%s/home", root);
-  setenv("RAPT_HOME", home, 1);
+  if (setenv("RAPT_HOME", home, 1) != 0) return 1; /* runs leave nothing behind in the user's own */
   write_sentences(text, 300, 1);
   write_file("ptb.train.txt.gz", text, true);
   write_sentences(text, 60, 2);
