@@ -1,8 +1,6 @@
 /* Products with a matrix that stays: panels for the micro-kernel, or rows for the matrix-vector kernel. */
 #include "kernels/fixed.h"
 
-#include <string.h>
-
 enum {
   DEPTH = 256,
   UNIT_PANELS = 8,
@@ -37,34 +35,22 @@ int64_t rapt__fixed_stride(const k_kernels *k, const k_fixed *f) {
   return f->by_row ? f->n : up(f->n, k->gemm_nr) * k->gemm_nr;
 }
 
-int64_t rapt__fixed_rows(const k_kernels *k, const k_fixed *f, int64_t rows) {
-  return f->by_row ? rows : up(rows, k->gemm_mr) * k->gemm_mr;
-}
-
-size_t rapt__fixed_scratch(const k_kernels *k, const k_fixed *f) {
-  return f->by_row ? 0 : (size_t)(k->gemm_mr * f->k) * sizeof(real);
-}
-
 void rapt__fixed_product(const k_kernels *k, const k_fixed *f, const void *shared, int64_t rows, const real *a,
-                         int64_t lda, real *c, bool accumulate, void *scratch) {
+                         int64_t lda, real *c, bool accumulate) {
   if (f->by_row) {
     const real *b = as_it_is(f) ? f->b : shared;
     int64_t ldb = as_it_is(f) ? f->b_row : f->n;
     for (int64_t i = 0; i < rows; i++) k->gevm(f->k, f->n, a + i * lda, b, ldb, c + i * f->n, accumulate);
     return;
   }
-  int64_t mr = k->gemm_mr, nr = k->gemm_nr, stride = rapt__fixed_stride(k, f), whole = rows / mr * mr;
-  real *last = scratch; // (mr, k): the rows of a tile that is not full, behind them zeros
-  for (int64_t i = whole; i < rows; i++) memcpy(last + (i - whole) * f->k, a + i * lda, (size_t)f->k * sizeof *a);
-  if (whole < rows) memset(last + (rows - whole) * f->k, 0, (size_t)((whole + mr - rows) * f->k) * sizeof *last);
+  int64_t mr = k->gemm_mr, nr = k->gemm_nr, stride = rapt__fixed_stride(k, f);
   for (int64_t j = 0; j < f->n; j += nr) {
     for (int64_t p = 0; p < f->k; p += DEPTH) {
-      int64_t depth = f->k - p < DEPTH ? f->k - p : DEPTH;
+      int64_t depth = f->k - p < DEPTH ? f->k - p : DEPTH, i = 0;
       const real *b = (const real *)shared + j * f->k + p * nr;
       bool add = accumulate || p > 0;
-      for (int64_t i = 0; i < whole; i += mr)
-        k->gemm_tile(depth, a + i * lda + p, lda, 1, b, c + i * stride + j, stride, add);
-      if (whole < rows) k->gemm_tile(depth, last + p, f->k, 1, b, c + whole * stride + j, stride, add);
+      for (; i + mr <= rows; i += mr) k->gemm_tile(depth, a + i * lda + p, lda, 1, b, c + i * stride + j, stride, add);
+      if (i < rows) k->gemm_rows(rows - i, depth, a + i * lda + p, lda, 1, b, c + i * stride + j, stride, add);
     }
   }
 }

@@ -19,13 +19,10 @@ int64_t rapt__fixed_units(const k_kernels *k, const k_fixed *f);
 size_t rapt__fixed_bytes(const k_kernels *k, const k_fixed *f);
 void rapt__fixed_pack(const k_kernels *k, const k_fixed *f, int64_t unit, void *shared);
 
-/* C = or += A (rows, k; row stride lda)·B. C has the row stride rapt__fixed_stride and rapt__fixed_rows rows, of which those
- * past `rows`, like columns past n, hold nothing of use afterwards. `scratch`: rapt__fixed_scratch bytes. A row's result
- * does not depend on the rows beside it. */
+/* C = or += A (rows, k; row stride lda)·B. C has the row stride rapt__fixed_stride; columns past n hold nothing of use
+ * afterwards. A row's result does not depend on the rows beside it. */
 int64_t rapt__fixed_stride(const k_kernels *k, const k_fixed *f);
-int64_t rapt__fixed_rows(const k_kernels *k, const k_fixed *f, int64_t rows);
-size_t rapt__fixed_scratch(const k_kernels *k, const k_fixed *f);
 void rapt__fixed_product(const k_kernels *k, const k_fixed *f, const void *shared, int64_t rows, const real *a,
-                         int64_t lda, real *c, bool accumulate, void *scratch);
+                         int64_t lda, real *c, bool accumulate);
 
 #endif

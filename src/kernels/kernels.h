@@ -147,6 +147,9 @@ typedef struct k_kernels {
   int gemm_mr, gemm_nr;
   void (*gemm_tile)(int64_t k, const real *a, int64_t a_row, int64_t a_col, const real *b, real *c, int64_t c_row,
                     bool accumulate);
+  /* The same, to the bit, for the first `rows` < gemm_mr rows alone. */
+  void (*gemm_rows)(int64_t rows, int64_t k, const real *a, int64_t a_row, int64_t a_col, const real *b, real *c,
+                    int64_t c_row, bool accumulate);
   void (*gemm_pack_b)(int64_t k, int64_t n, const real *b, int64_t b_row, int64_t b_col, real alpha, real *packed);
   /* Skinny products: y (m) = A (m, k; row stride lda)·x [+ y], and y (n) = xᵀ (k)·B (k, n; row stride ldb) [+ y]. */
   void (*gemv)(int64_t m, int64_t k, const real *a, int64_t lda, const real *x, real *y, bool accumulate);

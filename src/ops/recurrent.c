@@ -74,7 +74,6 @@ typedef struct forward_state {
   real *u;                 // (rows, first.n) product of the state
   real *m, *u2;            // (rows, H), (rows, second.n): what the second product takes and gives
   real *old, *ones, *mask; // zoneout: (P + H), (max(P, H)) twice
-  real *edge;
 } forward_state;
 
 static size_t place(const rapt__recurrent *r, const k_kernels *k, const rapt__recurrent_weights *w, char *base,
@@ -84,15 +83,12 @@ static size_t place(const rapt__recurrent *r, const k_kernels *k, const rapt__re
   bool zone = r->zone_h > 0 || r->zone_c > 0, second = w->second.n > 0;
   s->h = rapt__recurrent_take(base, &at, r->b * r->p);
   s->c = rapt__recurrent_take(base, &at, r->b * rapt__recurrent_cells(r));
-  s->u = rapt__recurrent_take(base, &at, rapt__fixed_rows(k, &w->first, r->b) * rapt__fixed_stride(k, &w->first));
+  s->u = rapt__recurrent_take(base, &at, r->b * rapt__fixed_stride(k, &w->first));
   s->m = rapt__recurrent_take(base, &at, second ? r->b * r->h : 0);
-  s->u2 = rapt__recurrent_take(base, &at,
-                               second ? rapt__fixed_rows(k, &w->second, r->b) * rapt__fixed_stride(k, &w->second) : 0);
+  s->u2 = rapt__recurrent_take(base, &at, second ? r->b * rapt__fixed_stride(k, &w->second) : 0);
   s->old = rapt__recurrent_take(base, &at, zone ? r->p + r->h : 0);
   s->ones = rapt__recurrent_take(base, &at, zone ? wide : 0);
   s->mask = rapt__recurrent_take(base, &at, zone ? wide : 0);
-  size_t edge = rapt__fixed_scratch(k, &w->first), edge2 = second ? rapt__fixed_scratch(k, &w->second) : 0;
-  s->edge = rapt__recurrent_take(base, &at, (int64_t)((edge > edge2 ? edge : edge2) / sizeof(real)));
   return at;
 }
 
@@ -200,7 +196,7 @@ static void step(const rapt__call *call, const forward_state *s, const rapt__rec
   const k_kernels *k = call->k;
   int64_t rows = call->end - call->begin, stride = rapt__fixed_stride(k, &w->first), active = 0;
   for (int64_t i = 0; i < rows; i++) active += rapt__recurrent_active(call, t, call->begin + i);
-  if (active) rapt__fixed_product(k, &w->first, call->shared, rows, s->h, w->first.k, s->u, false, s->edge);
+  if (active) rapt__fixed_product(k, &w->first, call->shared, rows, s->h, w->first.k, s->u, false);
   for (int64_t i = 0; i < rows; i++) {
     int64_t row = call->begin + i;
     if (rapt__recurrent_active(call, t, row)) {
@@ -211,7 +207,7 @@ static void step(const rapt__call *call, const forward_state *s, const rapt__rec
   }
   if (w->second.n == 0 || !active) return;
   rapt__fixed_product(k, &w->second, (char *)call->shared + rapt__recurrent_second(k, w), rows, s->m, w->second.k,
-                      s->u2, false, s->edge);
+                      s->u2, false);
   stride = rapt__fixed_stride(k, &w->second);
   for (int64_t i = 0; i < rows; i++)
     if (rapt__recurrent_active(call, t, call->begin + i))

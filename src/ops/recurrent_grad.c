@@ -33,7 +33,6 @@ typedef struct backward_state {
   real *du;                           // (rows, 3·H) of the GRU where nobody reads them
   real *dpeep;                        // (gates − 1, H) where nobody reads them
   real *zeros, *ones, *mask, *row[2]; // (max(P, H)) each
-  real *edge;
   int64_t dh_stride, v_stride;
 } backward_state;
 
@@ -46,18 +45,16 @@ static size_t place(const rapt__recurrent *r, const k_kernels *k, const rapt__re
   bool second = w->second.n > 0;
   s->dh_stride = rapt__fixed_stride(k, &w->first);
   s->v_stride = second ? rapt__fixed_stride(k, &w->second) : 0;
-  s->dh = rapt__recurrent_take(base, &at, rapt__fixed_rows(k, &w->first, b) * s->dh_stride);
+  s->dh = rapt__recurrent_take(base, &at, b * s->dh_stride);
   s->dc = rapt__recurrent_take(base, &at, b * rapt__recurrent_cells(r));
   s->d = parted(r) ? rapt__recurrent_take(base, &at, b * r->p) : NULL;
-  s->v = rapt__recurrent_take(base, &at, second ? rapt__fixed_rows(k, &w->second, b) * s->v_stride : 0);
+  s->v = rapt__recurrent_take(base, &at, second ? b * s->v_stride : 0);
   s->du = rapt__recurrent_take(base, &at, r->cell == RAPT_GRU ? b * 3 * r->h : 0);
   s->dpeep = rapt__recurrent_take(base, &at, 3 * r->h);
   s->zeros = rapt__recurrent_take(base, &at, wide);
   s->ones = rapt__recurrent_take(base, &at, wide);
   s->mask = rapt__recurrent_take(base, &at, wide);
   for (int i = 0; i < 2; i++) s->row[i] = rapt__recurrent_take(base, &at, wide);
-  size_t edge = rapt__fixed_scratch(k, &w->first), edge2 = second ? rapt__fixed_scratch(k, &w->second) : 0;
-  s->edge = rapt__recurrent_take(base, &at, (int64_t)((edge > edge2 ? edge : edge2) / sizeof(real)));
   return at;
 }
 
@@ -207,8 +204,7 @@ static void step(const rapt__call *call, const backward_state *s, const rapt__re
     receive(call, s, t, call->begin + i, i);
     active++;
   }
-  if (active && r->at[RECURRENT_W_HR] >= 0)
-    rapt__fixed_product(k, &w->second, second, rows, s->d, r->p, s->v, false, s->edge);
+  if (active && r->at[RECURRENT_W_HR] >= 0) rapt__fixed_product(k, &w->second, second, rows, s->d, r->p, s->v, false);
   for (int64_t i = 0; i < rows; i++) {
     if (rapt__recurrent_active(call, t, call->begin + i)) {
       step_row(call, s, t, call->begin + i, i, du);
@@ -218,12 +214,12 @@ static void step(const rapt__call *call, const backward_state *s, const rapt__re
   }
   if (!active) return;
   if (r->cell == RAPT_GRU_BEFORE) {
-    rapt__fixed_product(k, &w->second, second, rows, da + 2 * r->h, width, s->v, false, s->edge);
+    rapt__fixed_product(k, &w->second, second, rows, da + 2 * r->h, width, s->v, false);
     for (int64_t i = 0; i < rows; i++)
       if (rapt__recurrent_active(call, t, call->begin + i))
         gru_before_rest(call, s, t, call->begin + i, s->v + i * s->v_stride, s->dh + i * s->dh_stride);
   }
-  rapt__fixed_product(k, &w->first, call->shared, rows, r->cell == RAPT_GRU ? du : da, width, s->dh, true, s->edge);
+  rapt__fixed_product(k, &w->first, call->shared, rows, r->cell == RAPT_GRU ? du : da, width, s->dh, true);
 }
 
 /* Inputs by role; outputs: 0 gradient of the pre-activations, in the place of the activations where they die; 1 GRU: of the
@@ -244,7 +240,7 @@ static void recurrent_grad_forward(const rapt__call *call) {
   memset(s.zeros, 0, (size_t)wide * sizeof(real));
   for (int64_t j = 0; j < wide; j++) s.ones[j] = 1;
   memset(s.dpeep, 0, (size_t)(3 * r->h) * sizeof(real));
-  memset(s.dh, 0, (size_t)(rapt__fixed_rows(call->k, &w.first, rows) * s.dh_stride) * sizeof(real));
+  memset(s.dh, 0, (size_t)(rows * s.dh_stride) * sizeof(real));
   memset(s.dc, 0, (size_t)(rows * cells) * sizeof(real));
   if (s.d) memset(s.d, 0, (size_t)(rows * r->p) * sizeof(real));
   for (int64_t i = 0; i < rows; i++) {

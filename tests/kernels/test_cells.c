@@ -152,17 +152,17 @@ static void check_product(const k_kernels *t, int64_t rows, int64_t k, int64_t n
   int64_t lda = k + pick(0, 3);
   area a = area_random((rows - 1) * lda + k, -1, 1), b = area_random(k * n, -1, 1);
   k_fixed f = {.k = k, .n = n, .b_row = transposed ? 1 : n, .b_col = transposed ? k : 1, .by_row = by_row};
-  area packed = area_scratch(rapt__fixed_bytes(t, &f)), scratch = area_scratch(rapt__fixed_scratch(t, &f));
+  area packed = area_scratch(rapt__fixed_bytes(t, &f));
   f.b = b.p;
   for (int64_t u = rapt__fixed_units(t, &f); u-- > 0;) rapt__fixed_pack(t, &f, u, packed.p);
-  int64_t stride = rapt__fixed_stride(t, &f), all = rapt__fixed_rows(t, &f, rows);
-  area c = area_random(all * stride, -1, 1), one = area_random(rapt__fixed_rows(t, &f, 1) * stride, -1, 1);
-  area before = area_random(all * stride, -1, 1);
-  memcpy(before.p, c.p, (size_t)(all * stride) * sizeof(float));
-  rapt__fixed_product(t, &f, packed.p, rows, a.p, lda, c.p, accumulate, scratch.p);
+  int64_t stride = rapt__fixed_stride(t, &f);
+  area c = area_random(rows * stride, -1, 1), one = area_random(stride, -1, 1);
+  area before = area_random(rows * stride, -1, 1);
+  memcpy(before.p, c.p, (size_t)(rows * stride) * sizeof(float));
+  rapt__fixed_product(t, &f, packed.p, rows, a.p, lda, c.p, accumulate);
   for (int64_t i = 0; i < rows; i++) {
     memcpy(one.p, before.p + i * stride, (size_t)n * sizeof(float));
-    rapt__fixed_product(t, &f, packed.p, 1, a.p + i * lda, lda, one.p, accumulate, scratch.p);
+    rapt__fixed_product(t, &f, packed.p, 1, a.p + i * lda, lda, one.p, accumulate);
     check_same("fixed product, a row alone", t->name, n, one.p, c.p + i * stride);
     for (int64_t j = 0; j < n; j++) {
       double sum = accumulate ? (double)before.p[i * stride + j] : 0, size = fabs(sum);
@@ -176,8 +176,7 @@ static void check_product(const k_kernels *t, int64_t rows, int64_t k, int64_t n
         break;
     }
   }
-  area_free(&a), area_free(&b), area_free(&packed), area_free(&scratch), area_free(&c), area_free(&one),
-      area_free(&before);
+  area_free(&a), area_free(&b), area_free(&packed), area_free(&c), area_free(&one), area_free(&before);
 }
 
 static void test_fixed(void) {
