@@ -14,7 +14,7 @@ enum {
 
 /* A panel of B (KC, 16 floats) takes half of the first cache; a block of A (ROWS, KC) a tenth of the second. */
 enum { KC = 256, ROWS = 72, COLUMNS = 1024, EDGE = 32 * 32 };
-enum { AHEAD = 12, LINE = 64 / sizeof(real) }; /* steps that are fetched ahead, and elements of a cache line */
+enum { AHEAD = 12, LINE = 64 }; /* steps that are fetched ahead; bytes of a cache line */
 enum { FEW = 4, PACK_PANELS = 8, GOOD_UNITS = 8 };
 enum { UNIT_FLOPS = 1 << 18 }; /* less is not worth waking a worker for */
 enum {
@@ -139,12 +139,14 @@ static void edge_tile(const k_kernels *k, int64_t depth, const real *a, int64_t 
   }
 }
 
-/* Steps of k of a transposed A for several panels at once: a step's rows are neighbours, and the next step, too far away for
- * the processor to foresee, is fetched ahead. A constant width makes a panel's part a move or two. */
+/* Steps of k of a transposed A for several panels at once: a step's rows are neighbours, and a later step, too far away for
+ * the processor to foresee, is fetched ahead (as a number, since past the end of A there is no address, and no harm). A
+ * constant width makes a panel's part a move or two. */
 static inline void copy_steps(int64_t width, int64_t panels, int64_t depth, const real *a, int64_t a_col, real *to) {
   for (int64_t p = 0; p < depth; p++, a += a_col, to += width) {
-    const real *next = p + AHEAD < depth ? a + AHEAD * a_col : a;
-    for (int64_t i = 0; i < panels * width; i += LINE) __builtin_prefetch(next + i);
+    uintptr_t next = (uintptr_t)a + (uintptr_t)(AHEAD * a_col) * sizeof *a,
+              end = next + (uintptr_t)(panels * width) * sizeof *a;
+    for (; next < end; next += LINE) __builtin_prefetch((const void *)next);
     for (int64_t q = 0; q < panels; q++) memcpy(to + q * width * depth, a + q * width, (size_t)width * sizeof *to);
   }
 }
