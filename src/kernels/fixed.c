@@ -1,11 +1,9 @@
 /* Products with a matrix that stays: panels for the micro-kernel, or rows for the matrix-vector kernel. */
 #include "kernels/fixed.h"
 
-enum {
-  DEPTH = 256,
-  UNIT_PANELS = 8,
-  UNIT_ROWS = 64
-}; /* a panel of DEPTH stays in the first cache for all tiles of rows */
+enum { DEPTH = 256 };  /* steps of k: such a panel stays in the first cache for all tiles of rows */
+enum { PIECE = 4096 }; /* elements that a product by row reads at a time: half of the first cache */
+enum { UNIT_PANELS = 8, UNIT_ROWS = 64 };
 
 static int64_t up(int64_t n, int64_t to) { return (n + to - 1) / to; }
 
@@ -35,12 +33,23 @@ int64_t rapt__fixed_stride(const k_kernels *k, const k_fixed *f) {
   return f->by_row ? f->n : up(f->n, k->gemm_nr) * k->gemm_nr;
 }
 
+/* Row by row, over pieces of B that the first cache holds beside others. */
+static void product_by_row(const k_kernels *k, const k_fixed *f, const void *shared, int64_t rows, const real *a,
+                           int64_t lda, real *c, bool accumulate, int64_t turn) {
+  const real *b = as_it_is(f) ? f->b : shared;
+  int64_t ldb = as_it_is(f) ? f->b_row : f->n, depth = PIECE / f->n < 8 ? 8 : PIECE / f->n / 8 * 8;
+  int64_t pieces = up(f->k, depth);
+  for (int64_t piece = 0; piece < pieces; piece++) {
+    int64_t p = (turn % 2 ? pieces - 1 - piece : piece) * depth, steps = f->k - p < depth ? f->k - p : depth;
+    for (int64_t i = 0; i < rows; i++)
+      k->gevm(steps, f->n, a + i * lda + p, b + p * ldb, ldb, c + i * f->n, accumulate || piece > 0);
+  }
+}
+
 void rapt__fixed_product(const k_kernels *k, const k_fixed *f, const void *shared, int64_t rows, const real *a,
-                         int64_t lda, real *c, bool accumulate) {
+                         int64_t lda, real *c, bool accumulate, int64_t turn) {
   if (f->by_row) {
-    const real *b = as_it_is(f) ? f->b : shared;
-    int64_t ldb = as_it_is(f) ? f->b_row : f->n;
-    for (int64_t i = 0; i < rows; i++) k->gevm(f->k, f->n, a + i * lda, b, ldb, c + i * f->n, accumulate);
+    product_by_row(k, f, shared, rows, a, lda, c, accumulate, turn);
     return;
   }
   int64_t mr = k->gemm_mr, nr = k->gemm_nr, stride = rapt__fixed_stride(k, f);

@@ -20,9 +20,10 @@ size_t rapt__fixed_bytes(const k_kernels *k, const k_fixed *f);
 void rapt__fixed_pack(const k_kernels *k, const k_fixed *f, int64_t unit, void *shared);
 
 /* C = or += A (rows, k; row stride lda)·B. C has the row stride rapt__fixed_stride; columns past n hold nothing of use
- * afterwards. A row's result does not depend on the rows beside it. */
+ * afterwards. A row's result does not depend on the rows beside it. `turn` counts the products: every other one of those by
+ * row walks through B backwards, and finds near what the one before had last; they add up in another order. */
 int64_t rapt__fixed_stride(const k_kernels *k, const k_fixed *f);
 void rapt__fixed_product(const k_kernels *k, const k_fixed *f, const void *shared, int64_t rows, const real *a,
-                         int64_t lda, real *c, bool accumulate);
+                         int64_t lda, real *c, bool accumulate, int64_t turn);
 
 #endif

@@ -196,7 +196,7 @@ static void step(const rapt__call *call, const forward_state *s, const rapt__rec
   const k_kernels *k = call->k;
   int64_t rows = call->end - call->begin, stride = rapt__fixed_stride(k, &w->first), active = 0;
   for (int64_t i = 0; i < rows; i++) active += rapt__recurrent_active(call, t, call->begin + i);
-  if (active) rapt__fixed_product(k, &w->first, call->shared, rows, s->h, w->first.k, s->u, false);
+  if (active) rapt__fixed_product(k, &w->first, call->shared, rows, s->h, w->first.k, s->u, false, t);
   for (int64_t i = 0; i < rows; i++) {
     int64_t row = call->begin + i;
     if (rapt__recurrent_active(call, t, row)) {
@@ -207,7 +207,7 @@ static void step(const rapt__call *call, const forward_state *s, const rapt__rec
   }
   if (w->second.n == 0 || !active) return;
   rapt__fixed_product(k, &w->second, (char *)call->shared + rapt__recurrent_second(k, w), rows, s->m, w->second.k,
-                      s->u2, false);
+                      s->u2, false, t);
   stride = rapt__fixed_stride(k, &w->second);
   for (int64_t i = 0; i < rows; i++)
     if (rapt__recurrent_active(call, t, call->begin + i))

@@ -204,7 +204,8 @@ static void step(const rapt__call *call, const backward_state *s, const rapt__re
     receive(call, s, t, call->begin + i, i);
     active++;
   }
-  if (active && r->at[RECURRENT_W_HR] >= 0) rapt__fixed_product(k, &w->second, second, rows, s->d, r->p, s->v, false);
+  if (active && r->at[RECURRENT_W_HR] >= 0)
+    rapt__fixed_product(k, &w->second, second, rows, s->d, r->p, s->v, false, t);
   for (int64_t i = 0; i < rows; i++) {
     if (rapt__recurrent_active(call, t, call->begin + i)) {
       step_row(call, s, t, call->begin + i, i, du);
@@ -214,12 +215,12 @@ static void step(const rapt__call *call, const backward_state *s, const rapt__re
   }
   if (!active) return;
   if (r->cell == RAPT_GRU_BEFORE) {
-    rapt__fixed_product(k, &w->second, second, rows, da + 2 * r->h, width, s->v, false);
+    rapt__fixed_product(k, &w->second, second, rows, da + 2 * r->h, width, s->v, false, t);
     for (int64_t i = 0; i < rows; i++)
       if (rapt__recurrent_active(call, t, call->begin + i))
         gru_before_rest(call, s, t, call->begin + i, s->v + i * s->v_stride, s->dh + i * s->dh_stride);
   }
-  rapt__fixed_product(k, &w->first, call->shared, rows, r->cell == RAPT_GRU ? du : da, width, s->dh, true);
+  rapt__fixed_product(k, &w->first, call->shared, rows, r->cell == RAPT_GRU ? du : da, width, s->dh, true, t);
 }
 
 /* Inputs by role; outputs: 0 gradient of the pre-activations, in the place of the activations where they die; 1 GRU: of the

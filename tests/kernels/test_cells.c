@@ -149,7 +149,7 @@ static void test_known_steps(void) {
 /* One product of random sizes; every row alone must give the bits that it gives among others. */
 static void check_product(const k_kernels *t, int64_t rows, int64_t k, int64_t n, bool transposed, bool by_row,
                           bool accumulate) {
-  int64_t lda = k + pick(0, 3);
+  int64_t lda = k + pick(0, 3), turn = pick(0, 9);
   area a = area_random((rows - 1) * lda + k, -1, 1), b = area_random(k * n, -1, 1);
   k_fixed f = {.k = k, .n = n, .b_row = transposed ? 1 : n, .b_col = transposed ? k : 1, .by_row = by_row};
   area packed = area_scratch(rapt__fixed_bytes(t, &f));
@@ -159,10 +159,10 @@ static void check_product(const k_kernels *t, int64_t rows, int64_t k, int64_t n
   area c = area_random(rows * stride, -1, 1), one = area_random(stride, -1, 1);
   area before = area_random(rows * stride, -1, 1);
   memcpy(before.p, c.p, (size_t)(rows * stride) * sizeof(float));
-  rapt__fixed_product(t, &f, packed.p, rows, a.p, lda, c.p, accumulate);
+  rapt__fixed_product(t, &f, packed.p, rows, a.p, lda, c.p, accumulate, turn);
   for (int64_t i = 0; i < rows; i++) {
     memcpy(one.p, before.p + i * stride, (size_t)n * sizeof(float));
-    rapt__fixed_product(t, &f, packed.p, 1, a.p + i * lda, lda, one.p, accumulate);
+    rapt__fixed_product(t, &f, packed.p, 1, a.p + i * lda, lda, one.p, accumulate, turn);
     check_same("fixed product, a row alone", t->name, n, one.p, c.p + i * stride);
     for (int64_t j = 0; j < n; j++) {
       double sum = accumulate ? (double)before.p[i * stride + j] : 0, size = fabs(sum);
