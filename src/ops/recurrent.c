@@ -138,7 +138,7 @@ static void step_row(const rapt__call *call, const forward_state *s, const real 
     real *m = projected ? s->m + i * n : h;
     if (s->old) memcpy(s->old + r->p, c, (size_t)n * sizeof *c);
     k->lstm_cell(n, r->forget, x, u, rapt__recurrent_in(call, RECURRENT_PEEP), a, c, m);
-    keep_some(call, s, r->zone_c, r->stream_c, t, row, n, s->old + r->p, c);
+    if (s->old) keep_some(call, s, r->zone_c, r->stream_c, t, row, n, s->old + r->p, c);
     if (extra) memcpy(extra, c, (size_t)n * sizeof *c);
     if (extra && projected) memcpy(extra + n, m, (size_t)n * sizeof *m);
     if (projected) return;
