@@ -14,6 +14,7 @@ enum {
 
 /* A panel of B (KC, 16 floats) takes half of the first cache; a block of A (ROWS, KC) a tenth of the second. */
 enum { KC = 256, ROWS = 72, COLUMNS = 1024, EDGE = 32 * 32 };
+enum { AHEAD = 12, LINE = 64 }; /* steps that are fetched ahead; bytes of a cache line */
 enum { FEW = 4, PACK_PANELS = 8, GOOD_UNITS = 8 };
 enum { UNIT_FLOPS = 1 << 18 }; /* less is not worth waking a worker for */
 enum {
@@ -138,23 +139,32 @@ static void edge_tile(const k_kernels *k, int64_t depth, const real *a, int64_t 
   }
 }
 
-/* Steps of k of a transposed A, `width` neighbours each. A constant width makes each a move or two. */
-static inline void copy_steps(int64_t width, int64_t depth, const real *a, int64_t a_col, real *to) {
-  for (int64_t p = 0; p < depth; p++) memcpy(to + p * width, a + p * a_col, (size_t)width * sizeof *to);
+/* Steps of k of a transposed A for several panels at once: a step's rows are neighbours, and a later step, too far away for
+ * the processor to foresee, is fetched ahead (as a number, since past the end of A there is no address, and no harm). A
+ * constant width makes a panel's part a move or two. */
+static inline void copy_steps(int64_t width, int64_t panels, int64_t depth, const real *a, int64_t a_col, real *to) {
+  for (int64_t p = 0; p < depth; p++, a += a_col, to += width) {
+    uintptr_t next = (uintptr_t)a + (uintptr_t)(AHEAD * a_col) * sizeof *a,
+              end = next + (uintptr_t)(panels * width) * sizeof *a;
+    for (; next < end; next += LINE) __builtin_prefetch((const void *)next);
+    for (int64_t q = 0; q < panels; q++) memcpy(to + q * width * depth, a + q * width, (size_t)width * sizeof *to);
+  }
 }
 
-/* Rows of A as a panel (depth, mr), zero-filled: for transposed A, whose steps lie far apart, and for the last rows, whose
- * tile must be whole. */
+/* Rows of A as panels (depth, mr), the last filled with zeros: for transposed A, whose steps lie far apart, and for the last
+ * rows, whose tile must be whole. */
 static void pack_rows(int64_t rows, int64_t mr, int64_t depth, const real *a, int64_t a_row, int64_t a_col, real *to) {
-  if (rows == mr && a_row == 1 && (mr == 4 || mr == 6 || mr == 8)) {
-    if (mr == 4) copy_steps(4, depth, a, a_col, to);
-    if (mr == 6) copy_steps(6, depth, a, a_col, to);
-    if (mr == 8) copy_steps(8, depth, a, a_col, to);
-    return;
+  if (a_row == 1 && rows >= mr && (mr == 4 || mr == 6 || mr == 8)) {
+    int64_t panels = rows / mr, done = panels * mr;
+    if (mr == 4) copy_steps(4, panels, depth, a, a_col, to);
+    if (mr == 6) copy_steps(6, panels, depth, a, a_col, to);
+    if (mr == 8) copy_steps(8, panels, depth, a, a_col, to);
+    rows -= done, a += done, to += done * depth;
   }
-  for (int64_t p = 0; p < depth; p++, a += a_col, to += mr) {
-    for (int64_t i = 0; i < rows; i++) to[i] = a[i * a_row];
-    for (int64_t i = rows; i < mr; i++) to[i] = 0;
+  for (; rows > 0; rows -= mr, a += mr * a_row) {
+    for (int64_t p = 0; p < depth; p++, to += mr) {
+      for (int64_t i = 0; i < mr; i++) to[i] = i < rows ? a[i * a_row + p * a_col] : 0;
+    }
   }
 }
 
@@ -188,11 +198,9 @@ static void blocked_unit(const k_kernels *k, const k_gemm *g, const k_gemm_plan 
   }
   for (int64_t p0 = 0; p0 < g->k; p0 += plan->kc) {
     int64_t depth = least(plan->kc, g->k - p0);
-    for (int64_t i = i0; i < i1; i += mr) {
-      if (!all_packed && i1 - i >= mr) continue;
-      pack_rows(least(mr, i1 - i), mr, depth, g->a + i * g->a_row + p0 * g->a_col, g->a_row, g->a_col,
-                rows + (i - i0) * depth);
-    }
+    int64_t first = all_packed ? i0 : i1 - (i1 - i0) % mr; /* only what a tile cannot read where it lies */
+    pack_rows(i1 - first, mr, depth, g->a + first * g->a_row + p0 * g->a_col, g->a_row, g->a_col,
+              rows + (first - i0) * depth);
     for (int64_t j = j0; j < j1; j += nr) {
       int64_t columns = least(nr, j1 - j);
       const real *b = own;

@@ -49,6 +49,38 @@ static void k_gemm_tile_avx2(int64_t k, const float *a, int64_t a_row, int64_t a
   STORE(5)
 }
 
+/* Always inlined with a constant R < MR. The sums have names, since an array of them would be stored in every step. */
+static inline __attribute__((always_inline)) void tile_rows(int R, int64_t k, const float *a, int64_t a_row,
+                                                            int64_t a_col, const float *b, float *c, int64_t c_row,
+                                                            bool accumulate) {
+  __m256 c00 = _mm256_setzero_ps(), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00;
+  __m256 c30 = c00, c31 = c00, c40 = c00, c41 = c00;
+  for (int64_t p = 0; p < k; p++, a += a_col, b += NR) {
+    __m256 b0 = _mm256_loadu_ps(b), b1 = _mm256_loadu_ps(b + LANES);
+    STEP(0, a)
+    if (R > 1) STEP(1, a + a_row)
+    if (R > 2) STEP(2, a + 2 * a_row)
+    if (R > 3) STEP(3, a + 3 * a_row)
+    if (R > 4) STEP(4, a + 4 * a_row)
+  }
+  STORE(0)
+  if (R > 1) STORE(1)
+  if (R > 2) STORE(2)
+  if (R > 3) STORE(3)
+  if (R > 4) STORE(4)
+}
+
+static void k_gemm_rows_avx2(int64_t rows, int64_t k, const float *a, int64_t a_row, int64_t a_col, const float *b,
+                             float *c, int64_t c_row, bool accumulate) {
+  switch (rows) {
+  case 1: tile_rows(1, k, a, a_row, a_col, b, c, c_row, accumulate); break;
+  case 2: tile_rows(2, k, a, a_row, a_col, b, c, c_row, accumulate); break;
+  case 3: tile_rows(3, k, a, a_row, a_col, b, c, c_row, accumulate); break;
+  case 4: tile_rows(4, k, a, a_row, a_col, b, c, c_row, accumulate); break;
+  default: tile_rows(5, k, a, a_row, a_col, b, c, c_row, accumulate); break;
+  }
+}
+
 /* 8 columns of 8 rows: x[i·ld + 0..8) → y[j·NR + i]. */
 static void transpose8(const float *x, int64_t ld, float *y, __m256 alpha) {
   __m256 r[8], t[8];
@@ -168,6 +200,7 @@ void rapt__gemm_avx2(k_kernels *k) {
   k->gemm_mr = MR;
   k->gemm_nr = NR;
   k->gemm_tile = k_gemm_tile_avx2;
+  k->gemm_rows = k_gemm_rows_avx2;
   k->gemm_pack_b = k_gemm_pack_b_avx2;
   k->gemv = k_gemv_avx2;
   k->gevm = k_gevm_avx2;

@@ -5,24 +5,42 @@
 
 enum { MR = 6, NR = 16, Q = NR / 4 };
 
-static void k_gemm_tile_neon(int64_t k, const float *a, int64_t a_row, int64_t a_col, const float *b, float *c,
-                             int64_t c_row, bool accumulate) {
+/* Always inlined with a constant R, so that the sums are registers. */
+static inline __attribute__((always_inline)) void tile_rows(int R, int64_t k, const float *a, int64_t a_row,
+                                                            int64_t a_col, const float *b, float *c, int64_t c_row,
+                                                            bool accumulate) {
   float32x4_t sum[MR][Q];
-  for (int i = 0; i < MR; i++)
+  for (int i = 0; i < R; i++)
     for (int q = 0; q < Q; q++) sum[i][q] = vdupq_n_f32(0);
   for (int64_t p = 0; p < k; p++, a += a_col, b += NR) {
     float32x4_t v[Q];
     for (int q = 0; q < Q; q++) v[q] = vld1q_f32(b + 4 * q);
-    for (int i = 0; i < MR; i++) {
+    for (int i = 0; i < R; i++) {
       float32x4_t x = vld1q_dup_f32(a + i * a_row);
       for (int q = 0; q < Q; q++) sum[i][q] = vfmaq_f32(sum[i][q], x, v[q]);
     }
   }
-  for (int i = 0; i < MR; i++)
+  for (int i = 0; i < R; i++)
     for (int q = 0; q < Q; q++) {
       float *to = c + i * c_row + 4 * q;
       vst1q_f32(to, accumulate ? vaddq_f32(vld1q_f32(to), sum[i][q]) : sum[i][q]);
     }
+}
+
+static void k_gemm_tile_neon(int64_t k, const float *a, int64_t a_row, int64_t a_col, const float *b, float *c,
+                             int64_t c_row, bool accumulate) {
+  tile_rows(MR, k, a, a_row, a_col, b, c, c_row, accumulate);
+}
+
+static void k_gemm_rows_neon(int64_t rows, int64_t k, const float *a, int64_t a_row, int64_t a_col, const float *b,
+                             float *c, int64_t c_row, bool accumulate) {
+  switch (rows) {
+  case 1: tile_rows(1, k, a, a_row, a_col, b, c, c_row, accumulate); break;
+  case 2: tile_rows(2, k, a, a_row, a_col, b, c, c_row, accumulate); break;
+  case 3: tile_rows(3, k, a, a_row, a_col, b, c, c_row, accumulate); break;
+  case 4: tile_rows(4, k, a, a_row, a_col, b, c, c_row, accumulate); break;
+  default: tile_rows(5, k, a, a_row, a_col, b, c, c_row, accumulate); break;
+  }
 }
 
 static void k_gemm_pack_b_neon(int64_t k, int64_t n, const float *b, int64_t b_row, int64_t b_col, float alpha,
@@ -72,6 +90,7 @@ void rapt__gemm_neon(k_kernels *k) {
   k->gemm_mr = MR;
   k->gemm_nr = NR;
   k->gemm_tile = k_gemm_tile_neon;
+  k->gemm_rows = k_gemm_rows_neon;
   k->gemm_pack_b = k_gemm_pack_b_neon;
   k->gemv = k_gemv_neon;
   k->gevm = k_gevm_neon;
