@@ -12,7 +12,10 @@ _rapt() {
     $(rapt show "${COMP_WORDS[2]}" 2>/dev/null | sed -n 's/^  \([a-z][a-z0-9_.]*\) .*/\1=/p')" ;;
   eval) words="--json --help" ;;
   generate) words="--prompt --tokens --temperature --top-k --top-p --min-p --repetition-penalty --seed --no-cache --no-echo --help" ;;
-  bench) words="--threads --json --help" ;;
+  bench)
+    words="--list --only --threads --repeat --seconds --json --save-inputs --help"
+    [[ ${COMP_WORDS[COMP_CWORD - 1]} == --only ]] && words=$(rapt bench --list 2>/dev/null | awk '{print $1}')
+    ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word"; compgen -f -- "$word")
   [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace

@@ -5,7 +5,11 @@ complete -c rapt -n "__fish_seen_subcommand_from show train" -f -a "(rapt recipe
 complete -c rapt -n "__fish_seen_subcommand_from show" -l config -d "a YAML file with every setting"
 complete -c rapt -n "__fish_seen_subcommand_from train" -l resume -r -d "go on with an interrupted run"
 complete -c rapt -n "__fish_seen_subcommand_from eval bench" -l json
-complete -c rapt -n "__fish_seen_subcommand_from bench" -l threads -r
+for option in threads repeat seconds save-inputs
+  complete -c rapt -n "__fish_seen_subcommand_from bench" -l $option -r
+end
+complete -c rapt -n "__fish_seen_subcommand_from bench" -l list -d "the works"
+complete -c rapt -n "__fish_seen_subcommand_from bench" -l only -x -a "(rapt bench --list 2>/dev/null | awk '{print \$1}')"
 for option in prompt tokens temperature top-k top-p min-p repetition-penalty seed
   complete -c rapt -n "__fish_seen_subcommand_from generate" -l $option -r
 end

@@ -34,6 +34,8 @@ static void timing(void *user, const rapt_timing *t) {
             (long long)t->parameters);
   }
   if (out->table) {
+    if (out->count == 0)
+      printf("%-20s %15s %23s %6s %9s\n", "work", "least time", "rate        ", "nodes", "plan us/n");
     printf("%-20s %12.1f us %11.2f %-11s", t->work->id, t->seconds * 1e6, t->rate, t->work->unit);
     if (t->nodes > 0) printf(" %6lld %9.2f", (long long)t->nodes, t->plan_seconds * 1e6 / (double)t->nodes);
     putchar('\n');
@@ -121,7 +123,6 @@ static int bench(int argc, char **argv) {
   char *text = NULL;
   size_t size = 0;
   output out = {.table = !r.json || strcmp(r.json, "-") != 0, .json = r.json ? open_memstream(&text, &size) : NULL};
-  if (out.table) printf("%-20s %15s %23s %6s %9s\n", "work", "least time", "rate        ", "nodes", "plan us/n");
   if (out.json) fputc('[', out.json);
   rapt_status status = RAPT_OK;
   for (int i = 0; status == RAPT_OK && i < (r.only_count ? r.only_count : 1); i++) {
