@@ -34,6 +34,7 @@ def arguments():
     parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out; the table says so")
     parser.add_argument("--rapt", default=str(common.TOP / "build" / "release" / "rapt"), help="the command to measure")
     parser.add_argument("--json", metavar="FILE", help="where results go instead of bench/results/; \"-\": one last line only")
+    parser.add_argument("--table", metavar="FILE", help="print the table of a file of results and measure nothing")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -112,14 +113,26 @@ def amount(entry, side):
 
 
 def table(results):
-    lines = ["| row | work | peer | threads | rapt | peer | ratio | mark / aim | |", "|---|---|---|---|---|---|---|---|---|"]
+    lines = ["| row | work | peer | threads | rapt | peer | ratio | of CPU time | mark / aim | |",
+             "|---|---|---|---|---|---|---|---|---|---|"]
     for e in results:
         state = ("reached" if e["reached"] else "missed") if e["threads"] == 1 else \
             f"{e['cores_free'] * 100:.0f} % of the cores free"
+        cpu = f"{e['cpu_ratio']:.2f}" if e.get("cpu_ratio") and e["threads"] == 1 else ""
         sign = "≤ " if e["work"].startswith("memory") else ""
         lines.append(f"| `{e['work']}` | {e['title']} | {e['peer']} | {e['threads']} | {amount(e, 'rapt')} | {amount(e, 'peer')} | "
-                     f"**{e['ratio']:.2f}** | {sign}{e['mark']:g} / {e['aim']:g} | {state} |")
+                     f"**{e['ratio']:.2f}** | {cpu} | {sign}{e['mark']:g} / {e['aim']:g} | {state} |")
     return "\n".join(lines)
+
+
+def write(path, record, order):
+    """Rows that an earlier run of the same day and commit has measured, and this one has not, stay in the file."""
+    if path.is_file():
+        new = {(e["work"], e["threads"]) for e in record["results"]}
+        old = [e for e in json.loads(path.read_text())["results"] if (e["work"], e["threads"]) not in new]
+        record["results"] = sorted(old + record["results"], key=lambda e: (e["threads"], order.index(e["work"])))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(record, indent=1) + "\n")
 
 
 def main():
@@ -128,6 +141,9 @@ def main():
     if a.list:
         for row in rows:
             print(f"{row.id:18} {'≤' if row.less else '≥'} {row.mark:g}, aim {row.aim:g}: {row.title}")
+        return 0
+    if a.table:
+        print(table(json.loads(pathlib.Path(a.table).read_text())["results"]))
         return 0
     rounds, seconds = a.rounds or (2 if a.quick else 5), a.seconds or (0.4 if a.quick else 1.5)
     threads = [int(n) for n in a.threads.split(",")]
@@ -160,8 +176,7 @@ def main():
                   "rounds": rounds, "seconds": seconds, "compile": not a.no_compile, "failed": failed,
                   "minutes": round((time.time() - begin) / 60, 1), "results": results}
         path = pathlib.Path(a.json) if a.json else BENCH / "results" / f"{record['date']}-{record['commit']}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(record, indent=1) + "\n")
+        write(path, record, [row.id for row in rows])
         print(f"written to {os.path.relpath(path)}")
     print(json.dumps(results))
     return 1 if failed else 0

@@ -43,7 +43,7 @@ def measure(options, rounds):
             for i, (values, x) in enumerate(points):
                 timing = common.rapt_bench(options, WORK, "--seconds", str(options.seconds), *values)
                 best = found.setdefault(name, {}).setdefault(i, {"x": x or timing["parameters"], **timing})
-                for key in ("seconds", "plan_seconds"):
+                for key in ("seconds", "cpu_seconds", "plan_seconds"):
                     best[key] = min(best[key], timing[key])
         options.say(f"round {number + 1} of {rounds}")
     return {name: [points[i] for i in sorted(points)] for name, points in found.items()}

@@ -60,31 +60,39 @@ def saved(options, work, *settings):
 
 
 def least(function, seconds):
-    """The least time of a call, over so many seconds and at least three calls."""
-    best, calls, begin = float("inf"), 0, time.perf_counter()
+    """The least time of a call and the least processor time, over so many seconds and at least three calls."""
+    best = cpu_best = float("inf")
+    calls, begin = 0, time.perf_counter()
     while calls < 3 or time.perf_counter() - begin < seconds:
-        at = time.perf_counter()
+        at, cpu = time.perf_counter(), time.process_time()
         function()
+        cpu_best = min(cpu_best, time.process_time() - cpu)
         best = min(best, time.perf_counter() - at)
         calls += 1
-    return best
+    return best, cpu_best
 
 
 def alternate(row, options, modes, parts=1, **more):
-    """rapt and every mode of the peer in turn, `rounds` times; the least of all. modes: {name: function without arguments}."""
+    """rapt and every mode of the peer in turn, `rounds` times; the least of all. modes: {name: function without arguments}.
+
+    The ratio is one of times as a clock on the wall has them. Processor times are recorded beside it: on a machine that is
+    shared they say what the ratio would be with nobody else there."""
     import torch
 
-    work = row.work or row.id
-    ours, theirs = float("inf"), dict.fromkeys(modes, float("inf"))
+    work, never = row.work or row.id, (float("inf"), float("inf"))
+    ours, theirs = never, dict.fromkeys(modes, never)
     for number in range(options.rounds):
-        ours = min(ours, rapt_bench(options, work, "--seconds", str(options.seconds))["seconds"])
+        timing = rapt_bench(options, work, "--seconds", str(options.seconds))
+        ours = tuple(map(min, ours, (timing["seconds"], timing["cpu_seconds"])))
         for name, function in modes.items():
-            theirs[name] = min(theirs[name], least(function, options.seconds) / parts)
-        options.say(f"  {row.id} round {number + 1}: rapt {ours * 1e3:.3f} ms, " +
-                    ", ".join(f"{name} {s * 1e3:.3f} ms" for name, s in theirs.items()))
-    best = min(theirs, key=theirs.get)
-    return [result(row, options, f"torch {torch.__version__} {best}", ours, theirs[best], modes_s=theirs, rounds=options.rounds,
-                   **more)]
+            theirs[name] = tuple(map(min, theirs[name], (s / parts for s in least(function, options.seconds))))
+        options.say(f"  {row.id} round {number + 1}: rapt {ours[0] * 1e3:.3f} ms (cpu {ours[1] * 1e3:.3f}), " +
+                    ", ".join(f"{name} {s * 1e3:.3f} ms (cpu {c * 1e3:.3f})" for name, (s, c) in theirs.items()))
+    best = min(theirs, key=lambda name: theirs[name][0])
+    cpu = min(c for _, c in theirs.values())
+    return [result(row, options, f"torch {torch.__version__} {best}", ours[0], theirs[best][0], rapt_cpu_s=ours[1],
+                   peer_cpu_s=cpu, cpu_ratio=cpu / ours[1], modes_s={name: s for name, (s, _) in theirs.items()},
+                   rounds=options.rounds, **more)]
 
 
 def agree(what, ours, theirs, tolerance=TOLERANCE):

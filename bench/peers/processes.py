@@ -21,7 +21,7 @@ def rapt(options, work, steps):
 
 
 def run(command, environment=None):
-    """Seconds until the child's first line, and its peak of resident memory in bytes."""
+    """Of a child: seconds until its first line, peak of resident memory in bytes, processor time with its own children."""
     begin = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})})
     line = process.stdout.readline()
@@ -31,7 +31,7 @@ def run(command, environment=None):
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0 or not line:
         raise RuntimeError(f"{' '.join(command)}: exit code {process.returncode}")
-    return seconds, usage.ru_maxrss * 1024
+    return seconds, usage.ru_maxrss * 1024, usage.ru_utime + usage.ru_stime
 
 
 def torch_name(mode):
@@ -52,24 +52,30 @@ def memory(row, options):
                           peer_bytes=theirs[best], modes_bytes=theirs)]
 
 
+def start(row, options, ours, theirs, mode, **more):
+    """A result from lists of what `run` returned."""
+    (seconds, cpu), (peer_seconds, peer_cpu) = ([min(r[i] for r in side) for i in (0, 2)] for side in (ours, theirs))
+    return [common.result(row, options, torch_name(mode), seconds, peer_seconds, rapt_cpu_s=cpu, peer_cpu_s=peer_cpu,
+                          cpu_ratio=peer_cpu / cpu, rounds=options.rounds, **more)]
+
+
 def start_eager(row, options):
-    ours = theirs = float("inf")
+    ours, theirs = [], []
     for _ in range(options.rounds):
-        ours = min(ours, run(rapt(options, row.work, 1))[0])
-        theirs = min(theirs, run(child(options, "eager", *SMALL, 12, 64, 1))[0])
-    return [common.result(row, options, torch_name("eager"), ours, theirs, rounds=options.rounds)]
+        ours += [run(rapt(options, row.work, 1)) for _ in range(3)]
+        theirs.append(run(child(options, "eager", *SMALL, 12, 64, 1)))
+    return start(row, options, ours, theirs, "eager")
 
 
 def start_compile(row, options):
     """With an empty cache of compiled code, and once more with what the first run left."""
-    ours = min(run(rapt(options, row.work, 1))[0] for _ in range(5 * options.rounds))
-    command = child(options, "compile", *SMALL, 12, 64, 1)
-    cold = warm = float("inf")
+    command, ours, cold, warm = child(options, "compile", *SMALL, 12, 64, 1), [], [], []
     for _ in range(max(1, options.rounds // 2)):
+        ours += [run(rapt(options, row.work, 1)) for _ in range(5)]
         with tempfile.TemporaryDirectory(prefix="rapt-bench-") as folder:
-            cold = min(cold, run(command, {"TORCHINDUCTOR_CACHE_DIR": folder})[0])
-            warm = min(warm, run(command, {"TORCHINDUCTOR_CACHE_DIR": folder})[0])
-    return [common.result(row, options, torch_name("compile"), ours, cold, warm_s=warm, warm_ratio=warm / ours)]
+            cold.append(run(command, {"TORCHINDUCTOR_CACHE_DIR": folder}))
+            warm.append(run(command, {"TORCHINDUCTOR_CACHE_DIR": folder}))
+    return start(row, options, ours, cold, "compile", warm_s=min(seconds for seconds, *_ in warm))
 
 
 ROWS = [

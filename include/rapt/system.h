@@ -51,6 +51,7 @@ typedef struct rapt_bench_options {
 typedef struct rapt_timing {
   const rapt_work_info *work;
   double seconds;      /* the least of all repetitions; of decoding: of one token */
+  double cpu_seconds;  /* the least processor time of the process, of all its threads, in the same way */
   double rate;         /* in work->unit */
   double loss;         /* of the last repetition; NaN where there is none */
   double plan_seconds; /* spent in planning the graph; 0 where several plans are used */

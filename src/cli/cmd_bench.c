@@ -25,8 +25,10 @@ typedef struct output {
 static void timing(void *user, const rapt_timing *t) {
   output *out = user;
   if (out->json) {
-    fprintf(out->json, "%s{\"id\": \"%s\", \"name\": \"%s\", \"seconds\": %.6g, \"rate\": %.6g, \"unit\": \"%s\", ",
-            out->count ? ",\n " : "", t->work->id, t->work->title, t->seconds, t->rate, t->work->unit);
+    fprintf(out->json,
+            "%s{\"id\": \"%s\", \"name\": \"%s\", \"seconds\": %.6g, \"cpu_seconds\": %.6g, \"rate\": %.6g, \"unit\": "
+            "\"%s\", ",
+            out->count ? ",\n " : "", t->work->id, t->work->title, t->seconds, t->cpu_seconds, t->rate, t->work->unit);
     if (isfinite(t->loss)) fprintf(out->json, "\"loss\": %.9g, ", t->loss);
     fprintf(out->json,
             "\"repeats\": %lld, \"plan_seconds\": %.6g, \"nodes\": %lld, \"arena_bytes\": %lld, \"parameters\": %lld}",

@@ -35,6 +35,7 @@ static void test_every_work(void **state) {
     assert_ptr_equal(t.work, w);
     assert_int_equal(t.repeats, 2);
     assert_true(isfinite(t.seconds) && t.seconds > 0 && t.rate > 0);
+    assert_true(isfinite(t.cpu_seconds) && t.cpu_seconds > 0);
     if (strstr(w->title, "step")) assert_true(isfinite(t.loss) && t.parameters > 0 && t.nodes > 0);
   }
   close_context(&memory, ctx);

@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <time.h>
 
 enum { STREAM_INPUTS = 7, LEAST_REPEATS = 3 };
 
@@ -116,20 +117,29 @@ rapt_status rapt__bench_once(rapt__bench *b, int64_t update, double *loss) {
   return RAPT_OK;
 }
 
+static double cpu_now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
 static rapt_status measure(rapt__bench *b, rapt_timing *t) {
   const rapt_bench_options *o = b->options;
   double seconds = o->seconds > 0 ? o->seconds : 0.5, begin = rapt__now();
-  t->seconds = INFINITY;
+  t->seconds = t->cpu_seconds = INFINITY;
   for (t->repeats = 0;
        o->repeats > 0 ? t->repeats < o->repeats : t->repeats < LEAST_REPEATS || rapt__now() - begin < seconds;) {
     if (atomic_load(&b->ctx->interrupted))
       return rapt__fail(b->ctx, RAPT_EINTERRUPTED, "the benchmark was interrupted");
-    double from = rapt__now();
+    double from = rapt__now(), cpu_from = cpu_now();
     RAPT_TRY(rapt__bench_once(b, ++t->repeats, &t->loss));
-    double took = rapt__now() - from;
-    if (took < t->seconds) t->seconds = took;
+    t->cpu_seconds = fmin(t->cpu_seconds, cpu_now() - cpu_from);
+    t->seconds = fmin(t->seconds, rapt__now() - from);
   }
-  if (b->parts > 1) t->seconds /= (double)b->parts;
+  if (b->parts > 1) {
+    t->seconds /= (double)b->parts;
+    t->cpu_seconds /= (double)b->parts;
+  }
   t->rate = b->amount / t->seconds;
   return RAPT_OK;
 }
