@@ -159,7 +159,7 @@ def main():
     if not os.access(a.rapt, os.X_OK):
         print(f"compare.py: {a.rapt} is not there; build the release preset or say --rapt FILE", file=sys.stderr)
         return 2
-    results, failed, begin = [], [], time.time()
+    results, failed, begin, measured = [], [], time.time(), commit()
     for count in threads:
         options = common.Options(a.rapt, count, rounds, seconds, not a.no_compile)
         for row in rows:
@@ -172,7 +172,7 @@ def main():
                 print(f"compare.py: {failed[-1]} failed", file=sys.stderr)
     print(table(results))
     if a.json != "-":
-        record = {"date": datetime.date.today().isoformat(), "commit": commit(), "machine": machine(), "versions": versions(),
+        record = {"date": datetime.date.today().isoformat(), "commit": measured, "machine": machine(), "versions": versions(),
                   "rounds": rounds, "seconds": seconds, "compile": not a.no_compile, "failed": failed,
                   "minutes": round((time.time() - begin) / 60, 1), "results": results}
         path = pathlib.Path(a.json) if a.json else BENCH / "results" / f"{record['date']}-{record['commit']}.json"

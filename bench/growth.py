@@ -105,6 +105,7 @@ def main():
     parser.add_argument("--rapt", default=str(common.TOP / "build" / "release" / "rapt"))
     a = parser.parse_args()
     options = common.Options(a.rapt, 1, 1, 0.2 if a.quick else 0.6)
+    date, commit = datetime.date.today().isoformat(), compare.commit()
     found = measure(options, 1 if a.quick else 3)
     groups = []
     for name, (label, _) in series().items():
@@ -117,7 +118,6 @@ def main():
     cheap = share < PLAN_SHARE and node < PLAN_NODE
     print(f"Planning: at most {share * 100:.2f} % of a step and {node * 1e6:.2f} µs a node; "
           f"{'within' if cheap else 'ABOVE'} {PLAN_SHARE * 100:g} % and {PLAN_NODE * 1e6:g} µs.")
-    date, commit = datetime.date.today().isoformat(), compare.commit()
     (BENCH / "growth.svg").write_text(drawing(groups))
     path = BENCH / "results" / f"growth-{date}-{commit}.json"
     path.parent.mkdir(exist_ok=True)
