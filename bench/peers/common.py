@@ -25,9 +25,10 @@ class Options:
 
 
 def result(row, options, peer, rapt_s, peer_s, **more):
-    """One line of the JSON list. `ratio` is peer ÷ rapt, or rapt ÷ peer for rows where less is better."""
+    """One line of the JSON list. `ratio` is peer ÷ rapt, or rapt ÷ peer for rows where less is better.
+    Marks are for one thread, so `reached` is None for more."""
     ratio = more.pop("ratio", None) or peer_s / rapt_s
-    reached = ratio <= row.mark if row.less else ratio >= row.mark
+    reached = (ratio <= row.mark if row.less else ratio >= row.mark) if options.threads == 1 else None
     return {"work": row.id, "peer": peer, "threads": options.threads, "rapt_s": rapt_s, "peer_s": peer_s, "ratio": ratio,
             "mark": row.mark, "aim": row.aim, "reached": reached, **more}
 
