@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """How the time of a training step grows with the model's size, the context and the batch: growth.py [--quick] [--rapt FILE]
 
-Runs `rapt bench` on GPTs of many shapes at one thread, in several rounds over all of them, and keeps the least time of each.
+Runs `rapt bench` on GPTs of many shapes at one thread, in several rounds over all of them, and keeps the least processor time of
+each, which other programs on the machine disturb little.
 Prints tables with the exponent between neighbours and the one fitted to the upper half of each series, and what planning a
 step costs; writes bench/growth.svg and bench/results/growth-DATE-COMMIT.json. Needs nothing but Python.
 """
@@ -55,7 +56,7 @@ def measure(options, chosen, rounds):
 
 def exponent(points):
     """The slope of log seconds over log x by least squares."""
-    xs, ys = [math.log(p["x"]) for p in points], [math.log(p["seconds"]) for p in points]
+    xs, ys = [math.log(p["x"]) for p in points], [math.log(p["cpu_seconds"]) for p in points]
     mx, my = sum(xs) / len(xs), sum(ys) / len(ys)
     return sum((x - mx) * (y - my) for x, y in zip(xs, ys)) / sum((x - mx) ** 2 for x in xs)
 
@@ -64,8 +65,8 @@ def table(label, points, fitted):
     lines = [f"| {label} | step | exponent from the row above | nodes | planning a node | planning of a step |", "|---|---|---|---|---|---|"]
     for i, p in enumerate(points):
         slope = f"{exponent(points[i - 1:i + 1]):.2f}" if i else ""
-        lines.append(f"| {p['x']:,} | {p['seconds'] * 1e3:.4g} ms | {slope} | {p['nodes']} | "
-                     f"{p['plan_seconds'] / p['nodes'] * 1e6:.2f} µs | {p['plan_seconds'] / p['seconds'] * 100:.2f} % |")
+        lines.append(f"| {p['x']:,} | {p['cpu_seconds'] * 1e3:.4g} ms | {slope} | {p['nodes']} | "
+                     f"{p['plan_seconds'] / p['nodes'] * 1e6:.2f} µs | {p['plan_seconds'] / p['cpu_seconds'] * 100:.2f} % |")
     return "\n".join(lines) + f"\n\nFitted exponent of the upper half: {fitted:.2f}\n"
 
 
@@ -78,7 +79,7 @@ def drawing(groups):
     width, height, left, top, size, tall = 1080, 360, 60, 40, 280, 260
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">',
            f'<rect width="{width}" height="{height}" fill="white"/>']
-    times = [p["seconds"] for _, points, _ in groups for p in points]
+    times = [p["cpu_seconds"] for _, points, _ in groups for p in points]
     ys = ticks(min(times), max(times))
     for number, (label, points, fitted) in enumerate(groups):
         x0, xs = left + number * (size + 70), ticks(points[0]["x"], points[-1]["x"])
@@ -94,7 +95,7 @@ def drawing(groups):
             y = top + tall - place(mark, ys, tall)
             out.append(f'<line x1="{x0}" x2="{x0 + size}" y1="{y:.1f}" y2="{y:.1f}" stroke="#ddd"/>')
             out.append(f'<text x="{x0 - 5}" y="{y + 4:.1f}" text-anchor="end">{mark:g} s</text>')
-        at = [(x0 + place(p["x"], xs, size), top + tall - place(p["seconds"], ys, tall)) for p in points]
+        at = [(x0 + place(p["x"], xs, size), top + tall - place(p["cpu_seconds"], ys, tall)) for p in points]
         out.append('<polyline fill="none" stroke="#1f6fb4" stroke-width="2" points="' +
                    " ".join(f"{x:.1f},{y:.1f}" for x, y in at) + '"/>')
         out += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="#1f6fb4"/>' for x, y in at]
@@ -118,7 +119,7 @@ def main():
         groups.append((label, points, exponent(points[len(points) // 2:])))
         print(table(*groups[-1]))
     everything = [p for points in found.values() for p in points]
-    share = max(p["plan_seconds"] / p["seconds"] for p in everything)
+    share = max(p["plan_seconds"] / p["cpu_seconds"] for p in everything)
     node = max(p["plan_seconds"] / p["nodes"] for p in everything)
     cheap = share < PLAN_SHARE and node < PLAN_NODE
     print(f"Planning: at most {share * 100:.2f} % of a step and {node * 1e6:.2f} µs a node; "
