@@ -3,8 +3,6 @@ include(CMakePackageConfigHelpers)
 
 # What a program that links a static librapt has to link as well; the test house.install fails when one is missing.
 set(RAPT_DEPS_MODULES "jansson yaml-0.1 libpcre2-8 libutf8proc sqlite3 zlib libmd")
-# Shared libraries whose pkg-config files name dozens of others for a static link, which would all have to be installed.
-set(RAPT_DEPS_SHARED "libarchive libcurl")
 
 install(TARGETS rapt EXPORT raptTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
   INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
@@ -45,7 +43,6 @@ else()
   set(RAPT_PC_INCLUDEDIR "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
 endif()
 string(REPLACE " " ", " RAPT_PC_REQUIRES "${RAPT_DEPS_MODULES}")
-string(REPLACE "lib" "-l" RAPT_PC_SHARED "${RAPT_DEPS_SHARED}")
 configure_file(packaging/rapt.pc.in ${CMAKE_BINARY_DIR}/generated/rapt.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/generated/rapt.pc DESTINATION ${pc_dir})
 

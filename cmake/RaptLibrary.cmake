@@ -2,8 +2,9 @@
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
-pkg_check_modules(RAPT_DEPS REQUIRED IMPORTED_TARGET jansson yaml-0.1 libpcre2-8 libutf8proc sqlite3 zlib libmd
-  libarchive libcurl>=7.85)
+pkg_check_modules(RAPT_DEPS REQUIRED IMPORTED_TARGET jansson yaml-0.1 libpcre2-8 libutf8proc sqlite3 zlib libmd)
+# Only their headers: src/data loads these two libraries itself when something is fetched.
+pkg_check_modules(RAPT_LAZY REQUIRED libarchive libcurl>=7.85)
 
 add_library(rapt_flags INTERFACE)
 target_include_directories(rapt_flags INTERFACE ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src)

@@ -4,7 +4,9 @@
 #include "data/fetch.h"
 
 #include "base/file.h"
+#include "data/lazy.h"
 
+#define CURL_DISABLE_TYPECHECK
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -27,10 +29,35 @@ typedef struct transfer {
   char why[CURL_ERROR_SIZE];
 } transfer;
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static CURLcode started;
+#define CURL_LIST(X)                                                                                                   \
+  X(global_init)                                                                                                       \
+  X(easy_init) X(easy_setopt) X(easy_perform) X(easy_getinfo) X(easy_strerror) X(easy_reset) X(easy_cleanup)
+static struct {
+#define CURL_FIELD(name) __typeof__(curl_##name) *name;
+  CURL_LIST(CURL_FIELD)
+#undef CURL_FIELD
+} api;
 
-static void start(void) { started = curl_global_init(CURL_GLOBAL_DEFAULT); }
+static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER;
+static bool started;
+
+static rapt_status start_locked(rapt_context *ctx) {
+#define CURL_SYMBOL(name) {"curl_" #name, &api.name},
+  static const rapt__symbol symbols[] = {CURL_LIST(CURL_SYMBOL)};
+#undef CURL_SYMBOL
+  RAPT_TRY(rapt__lazy_load(ctx, "libcurl.so.4", symbols, sizeof symbols / sizeof *symbols));
+  CURLcode code = api.global_init(CURL_GLOBAL_DEFAULT);
+  if (code != CURLE_OK) return rapt__fail(ctx, RAPT_EUNSUPPORTED, "libcurl: %s", api.easy_strerror(code));
+  started = true;
+  return RAPT_OK;
+}
+
+static rapt_status start(rapt_context *ctx) {
+  pthread_mutex_lock(&starting);
+  rapt_status status = started ? RAPT_OK : start_locked(ctx);
+  pthread_mutex_unlock(&starting);
+  return status;
+}
 
 static size_t receive(char *data, size_t one, size_t size, void *user) {
   transfer *t = user;
@@ -72,7 +99,7 @@ static int before_request(void *user, char *address, char *local, int port, int 
 
 static bool configure(CURL *curl, transfer *t) {
   CURLcode bad = CURLE_OK;
-#define SETOPT(option, value) bad = bad ? bad : curl_easy_setopt(curl, option, value)
+#define SETOPT(option, value) bad = bad ? bad : api.easy_setopt(curl, option, value)
   const char *protocols = t->job->loopback ? "http" : "https";
   SETOPT(CURLOPT_URL, t->job->url);
   SETOPT(CURLOPT_PROTOCOLS_STR, protocols);
@@ -120,7 +147,7 @@ typedef enum verdict { DONE, AGAIN, FAILED } verdict;
 static verdict judge(transfer *t, CURL *curl, CURLcode code, rapt_status *status) {
   const char *url = t->job->url;
   long http = 0;
-  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &http);
+  api.easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &http);
   if (code == CURLE_OK) return DONE;
   if (code == CURLE_HTTP_RETURNED_ERROR && http == 416 && t->size > 0) return DONE; /* nothing behind what is there */
   *status = RAPT_EIO;
@@ -151,7 +178,7 @@ static verdict judge(transfer *t, CURL *curl, CURLcode code, rapt_status *status
                          gone ? ", there is no such file" : "");
     return http >= 500 || http == 429 ? AGAIN : FAILED;
   }
-  rapt__fail(t->ctx, RAPT_EIO, "%s: %s%s", url, *t->why ? t->why : curl_easy_strerror(code),
+  rapt__fail(t->ctx, RAPT_EIO, "%s: %s%s", url, *t->why ? t->why : api.easy_strerror(code),
              t->size ? "; what came is kept, and the same command goes on from there" : "");
   return code == CURLE_PARTIAL_FILE || code == CURLE_RECV_ERROR || code == CURLE_OPERATION_TIMEDOUT ||
                  code == CURLE_GOT_NOTHING || code == CURLE_SEND_ERROR || code == CURLE_HTTP2_STREAM
@@ -166,7 +193,7 @@ static void wait_before(transfer *t, int attempt) {
 }
 
 static rapt_status run(transfer *t) {
-  CURL *curl = curl_easy_init();
+  CURL *curl = api.easy_init();
   if (!curl) return rapt__fail_memory(t->ctx, sizeof *t);
   rapt_status status = RAPT_OK;
   verdict is = AGAIN;
@@ -175,16 +202,16 @@ static rapt_status run(transfer *t) {
       wait_before(t, attempt);
       rapt__forget(t->ctx);
     }
-    curl_easy_reset(curl);
+    api.easy_reset(curl);
     *t->why = 0;
     status = RAPT_OK;
     if (!configure(curl, t)) {
       status = rapt__fail(t->ctx, RAPT_EUNSUPPORTED, "%s: this libcurl cannot be set up for it", t->job->url);
       break;
     }
-    is = judge(t, curl, curl_easy_perform(curl), &status);
+    is = judge(t, curl, api.easy_perform(curl), &status);
   }
-  curl_easy_cleanup(curl);
+  api.easy_cleanup(curl);
   return status;
 }
 
@@ -214,8 +241,7 @@ static rapt_status open_part(transfer *t) {
 }
 
 rapt_status rapt__fetch_file(rapt_context *ctx, const rapt__fetch *job) {
-  pthread_once(&once, start);
-  if (started != CURLE_OK) return rapt__fail(ctx, RAPT_EUNSUPPORTED, "libcurl: %s", curl_easy_strerror(started));
+  RAPT_TRY(start(ctx));
   transfer t = {.ctx = ctx, .job = job, .fd = -1};
   rapt_status status = open_part(&t);
   if (status == RAPT_OK && !(job->exact && t.size == job->limit)) status = run_quietly(&t);

@@ -3,6 +3,7 @@
 #include "data/unpack.h"
 
 #include "base/file.h"
+#include "data/lazy.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -13,7 +14,26 @@
 
 enum { BLOCK = 65536 };
 
+#define ARCHIVE_LIST(X)                                                                                                \
+  X(entry_filetype)                                                                                                    \
+  X(entry_pathname)                                                                                                    \
+  X(error_string) X(read_data) X(read_free) X(read_new) X(read_next_header) X(read_open_filename)                      \
+      X(read_support_filter_bzip2) X(read_support_format_empty) X(read_support_format_raw) X(read_support_format_zip)
+typedef struct library {
+#define ARCHIVE_FIELD(name) __typeof__(archive_##name) *name;
+  ARCHIVE_LIST(ARCHIVE_FIELD)
+#undef ARCHIVE_FIELD
+} library;
+
+static rapt_status load(rapt_context *ctx, library *l) {
+#define ARCHIVE_SYMBOL(name) {"archive_" #name, &l->name},
+  const rapt__symbol symbols[] = {ARCHIVE_LIST(ARCHIVE_SYMBOL)};
+#undef ARCHIVE_SYMBOL
+  return rapt__lazy_load(ctx, "libarchive.so.13", symbols, sizeof symbols / sizeof *symbols);
+}
+
 typedef struct unpacking {
+  library lib;
   rapt_context *ctx;
   const rapt__data_file *file;
   rapt__out out;
@@ -38,16 +58,16 @@ static rapt_status emit(unpacking *u, const uint8_t *data, size_t size, bool las
 }
 
 static rapt_status damaged(unpacking *u, struct archive *a, const char *from) {
-  const char *why = archive_error_string(a);
+  const char *why = u->lib.error_string(a);
   return rapt__fail(u->ctx, RAPT_EFORMAT, "%s: cannot be unpacked: %s", from, why ? why : "it is damaged");
 }
 
 static rapt_status find(unpacking *u, struct archive *a, const char *from, const char *member) {
   struct archive_entry *entry;
   int code;
-  while ((code = archive_read_next_header(a, &entry)) == ARCHIVE_OK || code == ARCHIVE_WARN) {
-    const char *name = archive_entry_pathname(entry);
-    if (!member || (name && strcmp(name, member) == 0 && archive_entry_filetype(entry) == AE_IFREG)) return RAPT_OK;
+  while ((code = u->lib.read_next_header(a, &entry)) == ARCHIVE_OK || code == ARCHIVE_WARN) {
+    const char *name = u->lib.entry_pathname(entry);
+    if (!member || (name && strcmp(name, member) == 0 && u->lib.entry_filetype(entry) == AE_IFREG)) return RAPT_OK;
   }
   if (code != ARCHIVE_EOF) return damaged(u, a, from);
   return rapt__fail(u->ctx, RAPT_EFORMAT, "%s: the archive has no file %s", from, member ? member : "at all");
@@ -55,7 +75,7 @@ static rapt_status find(unpacking *u, struct archive *a, const char *from, const
 
 static rapt_status copy(unpacking *u, struct archive *a, const char *from) {
   for (;;) {
-    la_ssize_t got = archive_read_data(a, u->in, BLOCK);
+    la_ssize_t got = u->lib.read_data(a, u->in, BLOCK);
     if (got < 0) return damaged(u, a, from);
     if (got == 0) return emit(u, u->in, 0, true);
     SHA256Update(&u->sha, u->in, (size_t)got);
@@ -66,11 +86,11 @@ static rapt_status copy(unpacking *u, struct archive *a, const char *from) {
 }
 
 static rapt_status run(unpacking *u, struct archive *a, rapt__packing packing, const char *from, const char *member) {
-  int bad = packing == RAPT__ZIP ? archive_read_support_format_zip(a) : archive_read_support_format_raw(a);
-  if (packing == RAPT__ZIP) bad |= archive_read_support_format_empty(a);
-  if (packing == RAPT__BZIP2) bad |= archive_read_support_filter_bzip2(a);
+  int bad = packing == RAPT__ZIP ? u->lib.read_support_format_zip(a) : u->lib.read_support_format_raw(a);
+  if (packing == RAPT__ZIP) bad |= u->lib.read_support_format_empty(a);
+  if (packing == RAPT__BZIP2) bad |= u->lib.read_support_filter_bzip2(a);
   if (bad) return rapt__fail(u->ctx, RAPT_EUNSUPPORTED, "%s: this libarchive cannot read it", from);
-  if (archive_read_open_filename(a, from, BLOCK) != ARCHIVE_OK) return damaged(u, a, from);
+  if (u->lib.read_open_filename(a, from, BLOCK) != ARCHIVE_OK) return damaged(u, a, from);
   RAPT_TRY(find(u, a, from, member));
   RAPT_TRY(copy(u, a, from));
   uint8_t sum[SHA256_DIGEST_LENGTH];
@@ -97,7 +117,8 @@ static rapt_status begin(unpacking *u) {
 rapt_status rapt__unpack(rapt_context *ctx, const rapt__data_file *file, rapt__packing packing, const char *from,
                          const char *member, const char *to) {
   unpacking u = {.ctx = ctx, .file = file};
-  struct archive *a = archive_read_new();
+  RAPT_TRY(load(ctx, &u.lib));
+  struct archive *a = u.lib.read_new();
   rapt_status status = a ? begin(&u) : rapt__fail_memory(ctx, sizeof u);
   if (status == RAPT_OK) status = rapt__out_open(ctx, to, &u.out);
   if (status == RAPT_OK) {
@@ -110,6 +131,6 @@ rapt_status rapt__unpack(rapt_context *ctx, const rapt__data_file *file, rapt__p
   if (u.gz) deflateEnd(&u.deflate);
   rapt__free(ctx, u.in);
   rapt__free(ctx, u.packed);
-  archive_read_free(a);
+  u.lib.read_free(a);
   return status;
 }
