@@ -102,11 +102,11 @@ expect 1 '' '`rapt data get ptb` fetches it \(licence: ' env RAPT_DATA="$data" "
 expect 0 "^$data/analogies$" '' env RAPT_DATA="$data" "$rapt" data path analogies
 expect 1 'wrong +analogies/questions-words.txt: .*6 bytes instead of' 'not what the table' env RAPT_DATA="$data" "$rapt" data check analogies
 expect 1 '' 'comes before the cache' env RAPT_DATA="$data" "$rapt" data get analogies
-expect 1 '' '1 of 1 files of blimp have no address.*https://' "$rapt" data get blimp
+expect 1 '' '1 of 1 files of blimp have no address.*https://' env RAPT_DATA= "$rapt" data get blimp
 expect 1 '' '`rapt data get ptb` fetches it' env RAPT_DATA="$data" RAPT_HOME="$work/other" "$rapt" train nplm out=no-ptb
 expect 1 '' 'is not there' env RAPT_DATA= RAPT_HOME="$work/other" "$rapt" train adam out=no-mnist
 expect 2 '' 'no file or data set "none.txt"' env RAPT_HOME="$work/other" "$rapt" train gpt data=none.txt out=no-text
-expect 1 '' 'is not there' "$rapt" data check custrev
+expect 1 '' 'is not there' env RAPT_DATA= "$rapt" data check custrev
 
 expect 1 '' 'data is not UTF-8' "$rapt" train gpt data=./$'\xff' out=bytes
 expect 0 '^gpt-0\.8m .*takes settings' '' "$rapt" bench --list
