@@ -19,6 +19,8 @@ void rapt__rows_avx2(k_kernels *t);
 void rapt__random_avx2(k_kernels *t);
 void rapt__optim_avx2(k_kernels *t);
 void rapt__gemm_avx2(k_kernels *t);
+
+void rapt__gemm_avx512(k_kernels *t);
 #endif
 
 #ifdef RAPT_HAVE_NEON

@@ -57,7 +57,7 @@ static void run_backwards(const k_kernels *k, const k_gemm *g) {
   for (int phase = 0; phase < 2; phase++)
     for (int64_t u = plan.units[phase] - 1; u >= 0; u--) {
       area own = area_scratch(plan.worker_bytes);
-      rapt__gemm_unit(k, g, &plan, phase, u, shared.p, own.p);
+      rapt__gemm_units(k, g, &plan, phase, u, u + 1, shared.p, own.p);
       area_free(&own);
     }
   area_free(&shared);
