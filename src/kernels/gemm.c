@@ -105,7 +105,7 @@ static const real *vector(int64_t n, const real *x, int64_t step, real alpha, re
   return room;
 }
 
-static void few_rows_unit(const k_kernels *k, const k_gemm *g, int64_t j0, int64_t j1, real *scratch) {
+static void few_rows(const k_kernels *k, const k_gemm *g, int64_t j0, int64_t j1, real *scratch) {
   for (int64_t i = 0; i < g->m; i++) {
     const real *a = vector(g->k, g->a + i * g->a_row, g->a_col, g->alpha, scratch);
     real *c = g->c + i * g->c_row + j0;
@@ -247,7 +247,7 @@ void rapt__gemm_units(const k_kernels *k, const k_gemm *g, const k_gemm_plan *pl
   if (phase == 0) {
     pack_units(k, g, plan, begin, end, shared);
   } else if (plan->path == FEW_ROWS) {
-    for (int64_t u = begin; u < end; u++) few_rows_unit(k, g, u * plan->nc, least((u + 1) * plan->nc, g->n), scratch);
+    few_rows(k, g, begin * plan->nc, least(end * plan->nc, g->n), scratch);
   } else if (plan->path == FEW_COLUMNS) {
     for (int64_t u = begin; u < end; u++)
       few_columns_unit(k, g, u * plan->mc, least((u + 1) * plan->mc, g->m), scratch);

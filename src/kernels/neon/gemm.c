@@ -25,18 +25,35 @@ static void k_gemm_tile_neon(int64_t k, const float *a, int64_t a_row, int64_t a
     }
 }
 
+/* Four columns of B with unit stride along k, four steps: x[j·ld + 0..4) → y[p·NR + j]. */
+static inline void transpose4(const float *x, int64_t ld, float *y, float alpha) {
+  float32x4_t r[4];
+  for (int j = 0; j < 4; j++) r[j] = vmulq_n_f32(vld1q_f32(x + j * ld), alpha);
+  float32x4x2_t s = vtrnq_f32(r[0], r[1]), t = vtrnq_f32(r[2], r[3]);
+  for (int h = 0; h < 2; h++) {
+    vst1q_f32(y + h * NR, vcombine_f32(vget_low_f32(s.val[h]), vget_low_f32(t.val[h])));
+    vst1q_f32(y + (h + 2) * NR, vcombine_f32(vget_high_f32(s.val[h]), vget_high_f32(t.val[h])));
+  }
+}
+
 static void k_gemm_pack_b_neon(int64_t k, int64_t n, const float *b, int64_t b_row, int64_t b_col, float alpha,
                                float *packed) {
   for (int64_t j0 = 0; j0 < n; j0 += NR, packed += k * NR) {
     const float *from = b + j0 * b_col;
-    bool rows = n - j0 >= NR && b_col == 1;
-    for (int64_t p = 0; p < k; p++)
-      if (rows) {
+    int64_t width = n - j0 < NR ? n - j0 : NR, p = 0;
+    if (width == NR && b_col == 1) {
+      for (; p < k; p++) {
         for (int q = 0; q < Q; q++)
           vst1q_f32(packed + p * NR + 4 * q, vmulq_n_f32(vld1q_f32(from + p * b_row + 4 * q), alpha));
-      } else {
-        for (int64_t j = 0; j < NR; j++) packed[p * NR + j] = j0 + j < n ? alpha * from[p * b_row + j * b_col] : 0;
       }
+    } else if (width == NR && b_row == 1) {
+      for (; p + 4 <= k; p += 4)
+        for (int q = 0; q < Q; q++) transpose4(from + p + 4 * q * b_col, b_col, packed + p * NR + 4 * q, alpha);
+    }
+    for (; p < k; p++) {
+      for (int64_t j = 0; j < width; j++) packed[p * NR + j] = alpha * from[p * b_row + j * b_col];
+      for (int64_t j = width; j < NR; j++) packed[p * NR + j] = 0;
+    }
   }
 }
 
