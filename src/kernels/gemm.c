@@ -136,11 +136,27 @@ static void few_columns_unit(const k_kernels *k, const k_gemm *g, int64_t i0, in
   epilogue(k, g, i0, i1, 0, g->n);
 }
 
-/* Rows of A as a strip (depth, mr), for an A that lies neither along its rows nor along its columns. */
+/* Steps of k of a transposed A, `width` neighbours each. A constant width makes each a move or two. */
+static inline void copy_steps(int64_t width, int64_t depth, const real *a, int64_t a_col, real *to) {
+  for (int64_t p = 0; p < depth; p++) memcpy(to + p * width, a + p * a_col, (size_t)width * sizeof *to);
+}
+
+/* Rows of A as a strip (depth, mr). */
 static void pack_rows(int64_t rows, int64_t mr, int64_t depth, const real *a, int64_t a_row, int64_t a_col, real *to) {
+  if (rows == 6 && mr == 6 && a_row == 1) {
+    copy_steps(6, depth, a, a_col, to);
+    return;
+  }
   for (int64_t p = 0; p < depth; p++, a += a_col, to += mr) {
     for (int64_t i = 0; i < rows; i++) to[i] = a[i * a_row];
   }
+}
+
+/* Whether strips of A are packed: where they lie along neither axis; and where a transposed A is read many times and a cache
+ * line (16 floats) is not a whole number of strips, so that reading one in place takes more lines than it has. */
+static bool packs_a(const k_gemm *g, int64_t mr, int64_t panels) {
+  if (g->a_col == 1) return false;
+  return g->a_row != 1 || (16 % mr != 0 && panels > 4);
 }
 
 /* One block of B over one block of k that starts at p0. */
@@ -153,7 +169,7 @@ typedef struct block {
 static void block_product(const k_kernels *k, const k_gemm *g, int64_t i0, int64_t i1, const block *b, bool last,
                           real *strip) {
   int64_t mr = k->gemm_mr, nr = k->gemm_nr;
-  bool add = g->accumulate || b->p0 > 0, pack = g->a_col != 1 && g->a_row != 1;
+  bool add = g->accumulate || b->p0 > 0, pack = packs_a(g, mr, up(b->j1 - b->j0, nr));
   for (int64_t i = i0; i < i1; i += mr) {
     int64_t rows = least(mr, i1 - i), a_row = pack ? 1 : g->a_row, a_col = pack ? mr : g->a_col;
     const real *a = g->a + i * g->a_row + b->p0 * g->a_col;
