@@ -134,12 +134,17 @@ typedef struct rapt_attention_options {
   int64_t window;       /* > 0: only the last `window` of them */
   rapt_tensor *lengths; /* int32 (B): keys at and past it are hidden; or NULL */
   rapt_tensor *bias;    /* added to the scaled scores, broadcasts to (B, H, Tq, Tk); or NULL */
+  double dropout;       /* of the probabilities, in [0, 1) (Srivastava et al. 2014) */
   rapt_tensor **probs;  /* where not NULL: gets the probabilities (B, H, Tq, Tk), stored only if somebody reads them */
 } rapt_attention_options;
 /* softmax(q·kᵀ·scale + bias)·v, tiled: q (B, Tq, H, D), k (B, Tk, G, D), v (B, Tk, G, E), G divides H → (B, Tq, H, E).
  * (Vaswani et al. 2017, eq. 1; grouped heads: Ainslie et al. 2023) */
 RAPT_API rapt_tensor *rapt_attention(rapt_tensor *q, rapt_tensor *k, rapt_tensor *v,
                                      const rapt_attention_options *options);
+/* The same where queries, keys and values lie side by side, as one linear layer makes them: qkv (B, T, (H + 2G)·D), first H
+ * heads of queries, then G of keys, then G of values → (B, T, H·D). */
+RAPT_API rapt_tensor *rapt_attention_qkv(rapt_tensor *qkv, int64_t heads, int64_t kv_heads,
+                                         const rapt_attention_options *options);
 /* Rotary positions (Su et al. 2021): x (B, T, H, D), turned by position·base^(−2i/D); positions int32 (T) or (B, T).
  * halves: pairs are (i, i + D/2), as in Llama; else neighbours, as in GPT-J. */
 RAPT_API rapt_tensor *rapt_rotary(rapt_tensor *x, rapt_tensor *positions, double base, bool halves);
@@ -149,6 +154,37 @@ RAPT_API rapt_tensor *rapt_sinusoid(rapt_graph *graph, int64_t t, int64_t c);
 /* A key/value cache: copies x (B, T, …) over rows at, at + 1, … of `cache` (B, capacity, …), a parameter of a store that no
  * optimizer sees, and returns the whole cache. `at` is int32 (); rows past the capacity are dropped. No gradient. */
 RAPT_API rapt_tensor *rapt_cache_write(rapt_tensor *cache, rapt_tensor *x, rapt_tensor *at);
+
+/* ---- Recurrent layers --------------------------------------------------------------------------------------------- */
+/* With a_k = W_k·x_t + b_k + U_k·h_(t−1) + d_k for gate k, W, U the blocks of w_ih, w_hh and b, d those of b_ih, b_hh:
+ * RAPT_RNN_TANH, RAPT_RNN_RELU (Elman 1990): h_t = tanh a or max(0, a).
+ * RAPT_LSTM (Hochreiter & Schmidhuber 1997; Gers et al. 2000), gates i, f, g, o: c_t = σ(a_f)·c_(t−1) + σ(a_i)·tanh a_g,
+ *   h_t = σ(a_o)·tanh c_t.
+ * RAPT_GRU, gates r, z, n, as torch and cuDNN have it: n = tanh(W_n·x_t + b_n + r·(U_n·h_(t−1) + d_n)) with r = σ(a_r),
+ *   z = σ(a_z); h_t = (1 − z)·n + z·h_(t−1).
+ * RAPT_GRU_BEFORE (Cho et al. 2014): n = tanh(W_n·x_t + b_n + U_n·(r·h_(t−1)) + d_n). */
+typedef enum rapt_cell { RAPT_RNN_TANH, RAPT_RNN_RELU, RAPT_LSTM, RAPT_GRU, RAPT_GRU_BEFORE } rapt_cell;
+
+typedef struct rapt_recurrent_options {
+  rapt_cell cell;
+  bool reverse;           /* from the last step (of each row's length) to the first */
+  rapt_tensor *h0, *c0;   /* (B, P), (B, H): states before the first step; NULL: zeros. c0: LSTM only */
+  rapt_tensor *lengths;   /* int32 (B): steps at and past it leave a row's state alone and give zeros; or NULL */
+  rapt_tensor **h_n;      /* where not NULL: gets the last state of each row (B, P) */
+  rapt_tensor **c_n;      /* LSTM; (B, H) */
+  bool no_forget;         /* LSTM of 1997 with tanh: gates i, g, o; f = 1 */
+  rapt_tensor *peepholes; /* LSTM: (3, H) diagonal weights p from c_(t−1) to a_i and a_f and from c_t to a_o, or (2, H)
+                           * for i and o with no_forget (Gers et al. 2002); or NULL */
+  rapt_tensor *w_hr;      /* LSTM: (P, H); h_t = w_hr·(σ(a_o)·tanh c_t) (Sak et al. 2014); or NULL: P = H */
+  /* Zoneout (Krueger et al. 2017): every unit of h or c keeps its old value with this probability, in [0, 1); in the mean
+   * (for evaluation) with zoneout_mean. zoneout_c: LSTM only. */
+  double zoneout_h, zoneout_c;
+  bool zoneout_mean;
+} rapt_recurrent_options;
+/* A layer over all steps: x (T, B, I), w_ih (G·H, I), w_hh (G·H, P), b_ih and b_hh (G·H) or NULL, all in torch.nn's layout, →
+ * y (T, B, P). Time comes first, since a step's rows then lie together. */
+RAPT_API rapt_tensor *rapt_recurrent(rapt_tensor *x, rapt_tensor *w_ih, rapt_tensor *w_hh, rapt_tensor *b_ih,
+                                     rapt_tensor *b_hh, const rapt_recurrent_options *options);
 
 /* ---- Updates ------------------------------------------------------------------------------------------------------ */
 typedef enum rapt_optimizer {

@@ -1,4 +1,4 @@
-/* rapt doctor, rapt bench, rapt runs. */
+/* rapt doctor, rapt bench. */
 #include "cli/cli.h"
 
 #include <stdlib.h>
@@ -20,7 +20,8 @@ static int doctor(int argc, char **argv) {
     printf(", no cgroup quota)\n");
   printf("BLAS      none needed: own matrix product\n");
   printf("memory    %.1f GiB\n", (double)s.memory_bytes / (1 << 30));
-  printf("data      %s\n", data && *data ? data : "RAPT_DATA is not set; recipes read the file that data=FILE names");
+  printf("data      %s\n",
+         data && *data ? data : "RAPT_DATA is not set; data sets are looked for in the cache (rapt data --help)");
   return EXIT_DONE;
 }
 

@@ -115,6 +115,21 @@ typedef struct k_kernels {
   /* Mask of dropout: y = x·(keep ? 1/(1−p) : 0), keep drawn from Philox at (seed, stream, first + i); in place. */
   void (*dropout)(int64_t n, real p, uint64_t seed, uint64_t stream, uint64_t first, const real *x, real *y);
 
+  /* One step of recurrent cells over n units. x and u are the input's and the state's part of the pre-activations, gate after
+   * gate (n each); a gets the activations and may be x.
+   * LSTM (Hochreiter & Schmidhuber 1997, Gers et al. 2000): i, f, g, o, or i, g, o when `forget` is false (then f = 1);
+   * c = f·c + i·g in place, m = o·tanh c. peep: weights from the cell to i, f, o (from the new c), n each, or NULL. */
+  void (*lstm_cell)(int64_t n, bool forget, const real *x, const real *u, const real *peep, real *a, real *c, real *m);
+  /* From dm and dc (gradient of the new c) to those of the pre-activations, da, and of the old c, in place in dc. dpeep is
+   * added to; NULL with peep. da may be a. */
+  void (*lstm_cell_grad)(int64_t n, bool forget, const real *a, const real *peep, const real *c_old, const real *dm,
+                         real *dc, real *da, real *dpeep);
+  /* GRU, r, z, n with the reset gate behind the product: s = u_n + bias_n, n = tanh(x_n + r·s), h = n + z·(h − n) in place.
+   * bias (3n) is u's, or NULL; s may be NULL. */
+  void (*gru_cell)(int64_t n, const real *x, const real *u, const real *bias, real *a, real *s, real *h);
+  /* dx and du: gradients of x and u; dh: in, of the new h; out, what goes straight to the old one. dx may be a. */
+  void (*gru_cell_grad)(int64_t n, const real *a, const real *s, const real *h_old, real *dh, real *dx, real *du);
+
   /* Optimizers: parameters p updated in place from gradient g and the method's state arrays. */
   void (*adamw)(int64_t n, const k_optim *o, real *p, const real *g, real *m, real *v);
   void (*adam)(int64_t n, const k_optim *o, real *p, const real *g, real *m,

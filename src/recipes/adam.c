@@ -181,17 +181,16 @@ static rapt_status judge(rapt__run *run, images *set, const double *final) {
 
 static rapt_status load(rapt__run *run, images *set) {
   const adam_settings *s = run->own;
-  const char *name = run->common.data, *root = getenv("RAPT_DATA"), *dir = rapt__run_data(run);
-  if (!dir) return RAPT_ENOMEM;
+  const char *dir = rapt__run_data(run);
+  if (!dir) return rapt_context_status(run->ctx);
   char *pixels = rapt__arena_format(&run->arena, "%s/train-images-idx3-ubyte.gz", dir);
   char *labels = rapt__arena_format(&run->arena, "%s/train-labels-idx1-ubyte.gz", dir);
   if (!pixels || !labels) return RAPT_ENOMEM;
-  if (!*name || !rapt__file_exists(pixels) || !rapt__file_exists(labels))
+  if (!rapt__file_exists(pixels) || !rapt__file_exists(labels))
     return rapt__fail(run->ctx, RAPT_ENOTFOUND,
                       "%s: a folder with train-images-idx3-ubyte.gz and train-labels-idx1-ubyte.gz is expected there; "
-                      "say data=FOLDER, or set "
-                      "RAPT_DATA (%s) to the folder that holds mnist",
-                      dir, root && *root ? root : "not set");
+                      "say data=FOLDER or data=mnist",
+                      dir);
   RAPT_TRY(rapt__idx_read(run->ctx, pixels, 3, &set->pixels));
   RAPT_TRY(rapt__idx_read(run->ctx, labels, 1, &set->labels));
   int64_t n = set->labels.size;

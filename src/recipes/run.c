@@ -2,21 +2,32 @@
 #include "recipes/recipes.h"
 
 #include "base/file.h"
+#include "data/sets.h"
 #include "formats/json.h"
 #include "formats/yaml.h"
 #include "models/models.h"
+#include "recipes/run_index.h"
 
+#include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-static const rapt__key common_keys[] = {{"data", NULL, RAPT__KEY_TEXT, offsetof(rapt__common, data), "", 0, 0, NULL,
-                                         "a file, or the name of a data set below RAPT_DATA"},
-                                        {"out", NULL, RAPT__KEY_TEXT, offsetof(rapt__common, out), "", 0, 0, NULL,
+static const rapt__key data_keys[] = {{"data", NULL, RAPT__KEY_TEXT, offsetof(rapt__common, data), "", 0, 0, NULL,
+                                       "a file, or the name of a data set (rapt data list)"},
+                                      {0}};
+static const rapt__key common_keys[] = {{"out", NULL, RAPT__KEY_TEXT, offsetof(rapt__common, out), "", 0, 0, NULL,
                                          "run directory; empty: runs/RECIPE-DATE-TIME"},
                                         {"seed", NULL, RAPT__KEY_INT, offsetof(rapt__common, seed), "1", 0, 1e15, NULL,
                                          "of weights, batches, dropout and samples"},
                                         {0}};
+
+/* A table of its own, which recipes without presets do not show. */
+static const rapt__key preset_keys[] = {
+    {"preset", NULL, RAPT__KEY_TEXT, offsetof(rapt__common, preset), "", 0, 0, NULL,
+     "a named group of settings that is applied before all others; empty: the recipe's defaults"},
+    {0}};
 
 int rapt_recipe_count(void) {
   int n = 0;
@@ -48,6 +59,12 @@ static rapt_status unknown(rapt_context *ctx, const char *id) {
                     near ? "; did you mean \"" : "", near ? near : "", near ? "\"" : "");
 }
 
+const rapt__recipe *rapt__recipe_named(rapt_context *ctx, const char *id) {
+  const rapt__recipe *recipe = find(id);
+  if (!recipe) unknown(ctx, id);
+  return recipe;
+}
+
 static rapt_status set(rapt__run *run, const char *setting, const char *where) {
   return rapt__config_set(run->ctx, &run->arena, run->configs, run->config_count, setting, NULL, where);
 }
@@ -56,7 +73,10 @@ static rapt_status set(rapt__run *run, const char *setting, const char *where) {
 static rapt_status begin(rapt__run *run, rapt_context *ctx, const rapt__recipe *recipe) {
   *run = (rapt__run){.ctx = ctx, .recipe = recipe};
   rapt__arena_init(&run->arena, ctx);
+  run->common.data = run->common.preset = "";
+  if (!recipe->no_data) run->configs[run->config_count++] = (rapt__config){data_keys, &run->common};
   run->configs[run->config_count++] = (rapt__config){common_keys, &run->common};
+  if (recipe->info.presets) run->configs[run->config_count++] = (rapt__config){preset_keys, &run->common};
   if (recipe->keys) {
     run->own = rapt__arena_new(&run->arena, 1, recipe->own_size);
     if (!run->own) return RAPT_ENOMEM;
@@ -68,10 +88,32 @@ static rapt_status begin(rapt__run *run, rapt_context *ctx, const rapt__recipe *
     if (!run->model) return RAPT_ENOMEM;
     run->configs[run->config_count++] = (rapt__config){arch->keys, run->model};
   }
-  run->configs[run->config_count++] = (rapt__config){rapt__train_keys, &run->train};
+  if (!recipe->no_training) run->configs[run->config_count++] = (rapt__config){rapt__train_keys, &run->train};
   RAPT_TRY(rapt__config_defaults(ctx, &run->arena, run->configs, run->config_count));
   for (int i = 0; recipe->defaults && recipe->defaults[i]; i++)
     RAPT_TRY(set(run, recipe->defaults[i], recipe->info.id));
+  return RAPT_OK;
+}
+
+const rapt_preset *rapt__run_preset(const rapt__run *run) {
+  for (const rapt_preset *p = run->recipe->info.presets; p && p->name; p++)
+    if (strcmp(p->name, run->common.preset) == 0) return p;
+  return NULL;
+}
+
+static rapt_status apply_preset(rapt__run *run, const char *name, const char *where) {
+  const char *names[64];
+  size_t n = 0;
+  for (const rapt_preset *p = run->recipe->info.presets; p && p->name && n < 64; p++) names[n++] = p->name;
+  run->common.preset = name;
+  const rapt_preset *preset = rapt__run_preset(run);
+  if (!preset) {
+    const char *near = rapt__nearest(name, names, n);
+    return rapt__fail(run->ctx, RAPT_EKEY, "%s: %s has no preset \"%s\"%s%s%s; `rapt show %s` lists them", where,
+                      run->recipe->info.id, name, near ? "; did you mean \"" : "", near ? near : "", near ? "\"" : "",
+                      run->recipe->info.id);
+  }
+  for (int i = 0; preset->settings[i]; i++) RAPT_TRY(set(run, preset->settings[i], preset->name));
   return RAPT_OK;
 }
 
@@ -109,34 +151,47 @@ char *rapt__run_path(rapt__run *run, const char *name) {
 }
 
 const char *rapt__run_data(rapt__run *run) {
-  const char *name = run->common.data, *root = getenv("RAPT_DATA");
-  if (rapt__file_exists(name) || strchr(name, '/') || !root || !*root) return name;
-  return rapt__arena_format(&run->arena, "%s/%s", root, name);
+  const char *name = run->common.data;
+  if (rapt__file_exists(name) || strchr(name, '/')) return name;
+  char path[PATH_MAX];
+  int missing;
+  if (rapt__data_find(run->ctx, "file or data set", name, path, sizeof path, &missing) != RAPT_OK) return NULL;
+  if (missing)
+    rapt__log(run->ctx, RAPT_LOG_WARN, "%s lacks %d of its files; `rapt data get %s` fetches them", path, missing,
+              name);
+  return rapt__arena_strdup(&run->arena, path);
 }
 
 rapt_status rapt__run_text(rapt__run *run, const char *file, char **text, size_t *size) {
-  const char *name = run->common.data, *root = getenv("RAPT_DATA");
+  const char *name = run->common.data;
   if (!*name) return rapt__fail(run->ctx, RAPT_EKEY, "which text? Say data=FILE");
   const char *path = rapt__run_data(run);
-  if (path && path != name) path = rapt__arena_format(&run->arena, "%s/%s", path, file);
+  if (!path) return rapt_context_status(run->ctx);
+  if (path != name) path = rapt__arena_format(&run->arena, "%s/%s", path, file);
   if (!path) return RAPT_ENOMEM;
-  if (!rapt__file_exists(path)) {
-    if (path == name && strchr(name, '/'))
-      return rapt__fail(run->ctx, RAPT_ENOTFOUND, "%s: there is no such file", name);
-    return rapt__fail(run->ctx, RAPT_ENOTFOUND,
-                      "data \"%s\" is neither a file nor a data set below RAPT_DATA (%s); say data=FILE, or set "
-                      "RAPT_DATA to the folder "
-                      "that holds %s/%s",
-                      name, root && *root ? root : "not set", name, file);
-  }
+  if (!rapt__file_exists(path))
+    return rapt__fail(run->ctx, RAPT_ENOTFOUND, "%s: there is no such file%s%s%s", path,
+                      path == name ? "" : "; data set \"", path == name ? "" : name, path == name ? "" : "\" lacks it");
   return rapt__file_read(run->ctx, path, (size_t)1 << 32, text, size);
 }
 
 /* ---- run.json: recipe and every setting, so that a run can be repeated and resumed ---- */
 
+/* A path may be any bytes, JSON may not; a run that lost one could not be resumed. */
+static rapt_status keep_setting(rapt__run *run, json_t *settings, const char *name, const rapt__text *value) {
+  const char *bytes = value->size ? value->data : "";
+  json_t *text = json_stringn(bytes, value->size);
+  if (text) return json_object_set_new(settings, name, text) == 0 ? RAPT_OK : rapt__fail_memory(run->ctx, 0);
+  text = json_stringn_nocheck(bytes, value->size);
+  if (!text) return rapt__fail_memory(run->ctx, 0);
+  json_decref(text);
+  return rapt__fail(run->ctx, RAPT_EINVAL, "the value of %s is not UTF-8, so run.json cannot keep it", name);
+}
+
 static rapt_status save_settings(rapt__run *run) {
-  json_t *settings = json_object(), *root = json_pack("{s:s,s:s,s:o}", "recipe", run->recipe->info.id, "rapt",
-                                                      rapt_version(), "settings", settings);
+  json_t *settings = json_object(),
+         *root = json_pack("{s:s,s:s,s:s,s:b,s:o}", "id", run->id, "recipe", run->recipe->info.id, "rapt",
+                           rapt_version(), "changed", run->changed, "settings", settings);
   rapt__text text;
   rapt__text_init(&text, run->ctx);
   rapt_status status = root ? RAPT_OK : RAPT_ENOMEM;
@@ -144,8 +199,7 @@ static rapt_status save_settings(rapt__run *run) {
     for (const rapt__key *key = run->configs[c].keys; key->name && status == RAPT_OK; key++) {
       text.size = 0;
       status = rapt__config_print(&text, key, (char *)run->configs[c].values + key->offset);
-      if (status == RAPT_OK)
-        json_object_set_new(settings, key->name, json_stringn(text.size ? text.data : "", text.size));
+      if (status == RAPT_OK) status = keep_setting(run, settings, key->name, &text);
     }
   rapt__text_free(&text);
   char *dump = status == RAPT_OK ? json_dumps(root, JSON_INDENT(2)) : NULL, *path = rapt__run_path(run, "run.json");
@@ -175,10 +229,24 @@ static bool same_key(const char *setting, const char *key) {
   return strncmp(setting, key, n) == 0 && setting[n] == '=';
 }
 
+/* The value of "preset=NAME" among settings, the last one; NULL without one. */
+static const char *preset_among(const rapt__run *run, const char *const *settings, int count) {
+  const char *name = NULL;
+  for (int i = 0; i < count && run->recipe->info.presets; i++)
+    if (same_key(settings[i], "preset")) name = settings[i] + strlen("preset=");
+  return name && *name ? name : NULL;
+}
+
 /* Settings that cannot make a figure better or worse. */
 static bool is_neutral(const char *setting) {
-  static const char *const keys[] = {
-      "out", "seed", "train.threads", "train.stop_at", "train.save_every", "train.sample_every", "train.sample_tokens"};
+  static const char *const keys[] = {"out",
+                                     "seed",
+                                     "preset",
+                                     "train.threads",
+                                     "train.stop_at",
+                                     "train.save_every",
+                                     "train.sample_every",
+                                     "train.sample_tokens"};
   for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
     if (same_key(setting, keys[i])) return true;
   return false;
@@ -218,14 +286,19 @@ static rapt_status check_model(rapt__run *run) {
 
 static rapt_status go(rapt__run *run, rapt_train_fn tell, void *user, rapt_run_result *result) {
   memset(result, 0, sizeof *result);
+  result->figure = NAN; /* until the recipe has one */
   run->tell = tell;
   run->tell_user = user;
   run->result = result;
   RAPT_TRY(check_model(run));
   RAPT_TRY(choose_directory(run));
   snprintf(result->dir, sizeof result->dir, "%s", run->common.out);
+  RAPT_TRY(rapt__run_index_id(run, run->id));
   RAPT_TRY(save_settings(run));
-  return run->recipe->run(run);
+  rapt__run_index_begin(run);
+  rapt_status status = run->recipe->run(run);
+  rapt__run_index_end(run, status);
+  return status;
 }
 
 rapt_status rapt_recipe_train(rapt_context *ctx, const char *id, const char *const *settings, int count,
@@ -234,6 +307,8 @@ rapt_status rapt_recipe_train(rapt_context *ctx, const char *id, const char *con
   if (!recipe) return unknown(ctx, id);
   rapt__run run;
   rapt_status status = begin(&run, ctx, recipe);
+  const char *preset = preset_among(&run, settings, count);
+  if (status == RAPT_OK && preset) status = apply_preset(&run, preset, "command line");
   for (int i = 0; i < count && status == RAPT_OK; i++) {
     status = set(&run, settings[i], "command line");
     if (!is_neutral(settings[i])) run.changed = true;
@@ -243,12 +318,16 @@ rapt_status rapt_recipe_train(rapt_context *ctx, const char *id, const char *con
   return status;
 }
 
-/* A first pass finds the recipe, whose tables the second one needs. */
+/* A first pass finds the recipe, whose tables the second one needs, and the preset, which goes before other settings. */
 static rapt_status yaml_recipe(void *user, const char *key, const char *value, const char *where) {
   rapt__run *run = user;
+  (void)where;
+  if (strcmp(key, "preset") == 0) {
+    run->common.preset = rapt__arena_strdup(&run->arena, value);
+    return run->common.preset ? RAPT_OK : RAPT_ENOMEM;
+  }
   if (strcmp(key, "recipe") != 0) return RAPT_OK;
   run->recipe = find(value);
-  (void)where;
   return run->recipe ? RAPT_OK : unknown(run->ctx, value);
 }
 
@@ -258,12 +337,16 @@ static rapt_status yaml_setting(void *user, const char *key, const char *value, 
   return rapt__config_set(run->ctx, &run->arena, run->configs, run->config_count, key, value, where);
 }
 
-static rapt_status train_from(rapt__run *run, const char *path, const char *text, size_t size,
+static rapt_status train_from(rapt__run *run, const char *path, const char *text, size_t size, const char *preset,
                               const char *const *settings, int count, rapt_train_fn tell, void *user,
                               rapt_run_result *result) {
+  const char *typed = preset_among(run, settings, count);
+  if (typed) preset = typed;
+  if (run->recipe->info.presets && preset && *preset)
+    RAPT_TRY(apply_preset(run, preset, typed ? "command line" : path));
   RAPT_TRY(rapt__yaml_read(run->ctx, path, text, size, yaml_setting, run));
   for (int i = 0; i < count; i++) RAPT_TRY(set(run, settings[i], "command line"));
-  run->changed = true;
+  run->changed = true; /* a file spells out settings; which of them differ is not looked at */
   return go(run, tell, user, result);
 }
 
@@ -273,14 +356,17 @@ rapt_status rapt_recipe_train_file(rapt_context *ctx, const char *path, const ch
   size_t size;
   RAPT_TRY(rapt__file_read(ctx, path, 1 << 20, &text, &size));
   rapt__run found = {.ctx = ctx}, run;
+  rapt__arena_init(&found.arena, ctx);
   rapt_status status = rapt__yaml_read(ctx, path, text, size, yaml_recipe, &found);
   if (status == RAPT_OK && !found.recipe)
     status = rapt__fail(ctx, RAPT_EFORMAT, "%s: the key `recipe` is missing", path);
   if (status == RAPT_OK) {
     status = begin(&run, ctx, found.recipe);
-    if (status == RAPT_OK) status = train_from(&run, path, text, size, settings, count, tell, user, result);
+    if (status == RAPT_OK)
+      status = train_from(&run, path, text, size, found.common.preset, settings, count, tell, user, result);
     rapt__arena_free(&run.arena);
   }
+  rapt__arena_free(&found.arena);
   rapt__free(ctx, text);
   return status;
 }
@@ -293,18 +379,20 @@ static rapt_status resume(rapt__run *run, json_t *root, const char *path, const 
                           int count, rapt_train_fn tell, void *user, rapt_run_result *result) {
   RAPT_TRY(load_settings(run, root, path));
   run->train.stop_at = 0;
+  run->changed = !json_is_false(json_object_get(root, "changed")); /* a run that does not say so is not judged */
   for (int i = 0; i < count; i++) {
     if (!may_change(settings[i]))
       return rapt__fail(run->ctx, RAPT_EKEY,
                         "\"%s\": a resumed run may change train.steps, train.stop_at and train.threads only",
                         settings[i]);
     RAPT_TRY(set(run, settings[i], "command line"));
+    if (!is_neutral(settings[i])) run->changed = true;
     if (same_key(settings[i], "train.steps")) run->train.minutes = 0; /* a number of steps replaces the time */
   }
   run->common.out = rapt__arena_strdup(&run->arena, dir);
   if (!run->common.out) return RAPT_ENOMEM;
+  run->id = json_string_value(json_object_get(root, "id"));
   run->resume = true;
-  run->changed = true; /* whether the first part stood on the defaults is not known here */
   return go(run, tell, user, result);
 }
 
