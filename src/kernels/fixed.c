@@ -59,7 +59,7 @@ void rapt__fixed_product(const k_kernels *k, const k_fixed *f, const void *share
       const real *b = (const real *)shared + j * f->k + p * nr;
       bool add = accumulate || p > 0;
       for (; i + mr <= rows; i += mr) k->gemm_tile(depth, a + i * lda + p, lda, 1, b, c + i * stride + j, stride, add);
-      if (i < rows) k->gemm_rows(rows - i, depth, a + i * lda + p, lda, 1, b, c + i * stride + j, stride, add);
+      if (i < rows) k->gemm_part(rows - i, nr, depth, a + i * lda + p, lda, 1, b, nr, c + i * stride + j, stride, add);
     }
   }
 }

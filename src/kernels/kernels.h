@@ -2,6 +2,7 @@
  *
  * ref/ holds plain C for every entry: it is the specification, it is what a CPU without a faster variant runs, and compiled
  * with RAPT_REAL=double it is what the gradient checks trust. avx2/ and neon/ replace entries; what they leave stays ref.
+ * avx512/ replaces entries of avx2.
  * A variant file exports one function that overwrites its entries, named in one line of dispatch.c.
  *
  * Buffers may have any alignment that their type needs. Sizes may be zero. Outputs may alias inputs exactly (same start)
@@ -75,7 +76,7 @@ typedef struct k_gemm {
 } k_gemm;
 
 typedef struct k_kernels {
-  const char *name; /* of the level: "ref", "avx2", "neon" */
+  const char *name; /* of the level: "ref", "avx2", "avx512", "neon" */
 
   k_unary_fn unary[K_UNARY_COUNT];
   k_binary_fn binary[K_BINARY_COUNT];
@@ -142,29 +143,32 @@ typedef struct k_kernels {
   void (*adadelta)(int64_t n, const k_optim *o, real *p, const real *g, real *v, real *u); /* beta2 is rho */
 
   /* Micro-kernel of the blocked product: c (gemm_mr, gemm_nr; row stride c_row) = or += A (gemm_mr, k) · packed B panel
-   * (k, gemm_nr), with A[i, p] at a[i·a_row + p·a_col]: neither A nor Aᵀ needs packing. Always a full tile; gemm.c gives
-   * edges a scratch tile. gemm_pack_b makes panels (k, gemm_nr) of alpha·B one behind the other, the last filled with 0. */
+   * (k, gemm_nr), with A[i, p] at a[i·a_row + p·a_col]: neither A nor Aᵀ needs packing. gemm_part is the same for rows ≤
+   * gemm_mr and columns ≤ gemm_nr and for B where it lies, B[p, j] at b[p·b_row + j]; an element's sum is the same bits by
+   * either. gemm_pack_b makes panels (k, gemm_nr) of alpha·B one behind the other, the last filled with 0. */
   int gemm_mr, gemm_nr;
   void (*gemm_tile)(int64_t k, const real *a, int64_t a_row, int64_t a_col, const real *b, real *c, int64_t c_row,
                     bool accumulate);
-  /* The same, to the bit, for the first `rows` < gemm_mr rows alone. */
-  void (*gemm_rows)(int64_t rows, int64_t k, const real *a, int64_t a_row, int64_t a_col, const real *b, real *c,
-                    int64_t c_row, bool accumulate);
+  void (*gemm_part)(int64_t rows, int64_t columns, int64_t k, const real *a, int64_t a_row, int64_t a_col,
+                    const real *b, int64_t b_row, real *c, int64_t c_row, bool accumulate);
   void (*gemm_pack_b)(int64_t k, int64_t n, const real *b, int64_t b_row, int64_t b_col, real alpha, real *packed);
+  /* c (m, n) = or += A·Bᵀ, both read along k: A[i, p] at a[i·a_row + p], B[p, j] at b[p + j·b_col]. */
+  void (*gemm_dots)(int64_t m, int64_t n, int64_t k, const real *a, int64_t a_row, const real *b, int64_t b_col,
+                    real *c, int64_t c_row, bool accumulate);
   /* Skinny products: y (m) = A (m, k; row stride lda)·x [+ y], and y (n) = xᵀ (k)·B (k, n; row stride ldb) [+ y]. */
   void (*gemv)(int64_t m, int64_t k, const real *a, int64_t lda, const real *x, real *y, bool accumulate);
   void (*gevm)(int64_t k, int64_t n, const real *x, const real *b, int64_t ldb, real *y, bool accumulate);
 } k_kernels;
 
 /* Levels of instruction sets, best last. */
-#define K_LEVEL_LIST(X) X(ref) X(avx2) X(neon)
+#define K_LEVEL_LIST(X) X(ref) X(avx2) X(avx512) X(neon)
 typedef enum k_level {
 #define K_LEVEL_ENUM(name) K_LEVEL_##name,
   K_LEVEL_LIST(K_LEVEL_ENUM) K_LEVEL_COUNT
 #undef K_LEVEL_ENUM
 } k_level;
 
-/* The table of the best level that the CPU has and the environment variable RAPT_CPU ("ref", "avx2", "neon") allows;
+/* The table of the best level that the CPU has and the environment variable RAPT_CPU ("ref", "avx2", "avx512", "neon") allows;
  * chosen once. An unknown or unavailable name in RAPT_CPU means the best level; `rapt doctor` says so. */
 const k_kernels *rapt__kernels(void);
 /* The table of one level, or NULL when this CPU or this build lacks it. */

@@ -21,6 +21,8 @@ void rapt__random_avx2(k_kernels *t);
 void rapt__cells_avx2(k_kernels *t);
 void rapt__optim_avx2(k_kernels *t);
 void rapt__gemm_avx2(k_kernels *t);
+
+void rapt__gemm_avx512(k_kernels *t);
 #endif
 
 #ifdef RAPT_HAVE_NEON

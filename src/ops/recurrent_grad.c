@@ -327,8 +327,7 @@ static void weight_forward(const rapt__call *call) {
     g.a = d + (a->shift > 0 ? a->b * a->a_width : 0);
     g.b = RAPT__IN(call, 1) + a->start + (a->shift < 0 ? a->b * a->b_width : 0);
     g.c = RAPT__OUT(call, 0);
-    for (int64_t u = call->begin; u < call->end; u++)
-      rapt__gemm_unit(call->k, &g, &plan, call->phase, u, call->shared, call->scratch);
+    rapt__gemm_units(call->k, &g, &plan, call->phase, call->begin, call->end, call->shared, call->scratch);
     return;
   }
   real *rows = call->scratch; // (B, count): the gradients at the steps where the rows begin
