@@ -126,8 +126,9 @@ static void chunk_forward(const rapt__call *call) {
 }
 
 static void chunk_grad(rapt__node *node, rapt_tensor *const *dout, rapt_tensor **din) {
-  if (node->in[0]->varies) din[0] = rapt_mul(&node->out[1], dout[0]);
-  if (node->in[1]->varies) din[1] = rapt_mul(&node->out[2], dout[0]);
+  bool one = rapt__is_one(dout[0]);
+  for (int i = 0; i < 2; i++)
+    if (node->in[i]->varies) din[i] = one ? &node->out[i + 1] : rapt_mul(&node->out[i + 1], dout[0]);
 }
 
 static rapt_tensor *chunk_sample(rapt_graph *graph, int i) {
