@@ -128,7 +128,7 @@ static void run_attention(void *arg) {
     if (p->backward)
       rapt__attention_backward(p->k, &p->a, u, p->scratch);
     else
-      rapt__attention_forward(p->k, &p->a, u, p->scratch);
+      rapt__attention_forward(p->k, &p->a, u, u + 1, p->scratch);
   }
 }
 
