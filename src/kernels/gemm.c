@@ -16,7 +16,7 @@ enum {
 
 /* A block of B (KC, BLOCK_COLUMNS) takes a quarter of a second cache of 1 MiB, a strip of A (gemm_mr, KC) a quarter of the first. */
 enum { KC = 256, BLOCK_COLUMNS = 256, ROWS = 512, COLUMNS = 1024 };
-enum { FEW = 4, DOT_ROWS = 16, STRAIGHT_ROWS = 128, STRAIGHT_ELEMENTS = 1 << 18, SHARED_ELEMENTS = 1 << 17 };
+enum { FEW = 4, DOT_ROWS = 16, STRAIGHT_ROWS = 48, STRAIGHT_ELEMENTS = 1 << 18, SHARED_ELEMENTS = 1 << 17 };
 enum { PACK_PANELS = 8, GOOD_UNITS = 8 };
 enum { UNIT_FLOPS = 1 << 18 }; /* less is not worth waking a worker for */
 enum {
