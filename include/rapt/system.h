@@ -54,7 +54,7 @@ typedef struct rapt_timing {
   double cpu_seconds;  /* the least processor time of the process, of all its threads, in the same way */
   double rate;         /* in work->unit */
   double loss;         /* of the last repetition; NaN where there is none */
-  double plan_seconds; /* spent in planning the graph; 0 where several plans are used */
+  double plan_seconds; /* of planning the graph, the least of several times; 0 where several plans are used */
   int64_t repeats;
   int64_t nodes;       /* of the plan */
   int64_t arena_bytes; /* of all tensors and scratch of the plan */

@@ -16,7 +16,7 @@ static rapt_status build(rapt__bench *b) {
   rapt_tap(out[0], "dq");
   rapt_tap(out[1], "dk");
   rapt_tap(out[2], "dv");
-  RAPT_TRY(rapt_plan_new(b->graph, out, 4, NULL, &b->plan));
+  RAPT_TRY(rapt__bench_plan(b, out, 4));
   for (int i = 0; i < 4; i++) rapt__bench_normal(b, in[i], 1);
   /* Two products forward and five backward, over half of the matrix of scores. */
   b->amount = 7e-9 * (double)t * (double)t * HEADS * SIZE;

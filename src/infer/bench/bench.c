@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { STREAM_INPUTS = 7, LEAST_REPEATS = 3 };
+enum { STREAM_INPUTS = 7, LEAST_REPEATS = 3, PLANNINGS = 8 };
 
 static const rapt__work *const families[] = {rapt__works_matmul, rapt__works_attention, rapt__works_small,
                                              rapt__works_gpt, rapt__works_decode};
@@ -49,6 +49,19 @@ static rapt_status find(rapt_context *ctx, const char *id, const rapt__work **ou
 const rapt_update_options rapt__bench_adamw = {
     .method = RAPT_ADAMW, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .weight_decay = 0.1};
 
+rapt_status rapt__bench_plan(rapt__bench *b, rapt_tensor *const *outputs, int count) {
+  b->plan_seconds = INFINITY;
+  for (int i = 0; i < PLANNINGS; i++) {
+    rapt_plan_stats stats;
+    rapt_plan_free(b->plan);
+    b->plan = NULL;
+    RAPT_TRY(rapt_plan_new(b->graph, outputs, count, NULL, &b->plan));
+    rapt_plan_get_stats(b->plan, &stats);
+    b->plan_seconds = fmin(b->plan_seconds, stats.plan_seconds);
+  }
+  return RAPT_OK;
+}
+
 rapt_status rapt__bench_train(rapt__bench *b, rapt_tensor *(*build)(rapt__bench *b), double clip) {
   if (!b->params) {
     /* A store takes its declarations from a first graph and has to be started before there is a gradient. */
@@ -68,7 +81,7 @@ rapt_status rapt__bench_train(rapt__bench *b, rapt_tensor *(*build)(rapt__bench 
   rapt_update_options o = rapt__bench_adamw;
   o.clip = clip;
   rapt_tensor *norm = rapt_update(b->params, rapt_grad_params(b->loss, b->params), lr, b->count, &o);
-  RAPT_TRY(rapt_plan_new(b->graph, (rapt_tensor *[]){b->loss, norm}, 2, NULL, &b->plan));
+  RAPT_TRY(rapt__bench_plan(b, (rapt_tensor *[]){b->loss, norm}, 2));
   *(real *)rapt_plan_data(b->plan, lr) = (real)RAPT__BENCH_RATE;
   *(real *)rapt_plan_data(b->plan, b->count) = 1;
   return RAPT_OK;
@@ -157,7 +170,7 @@ static rapt_status run_one(rapt_context *ctx, const rapt__work *work, const rapt
   if (status == RAPT_OK && b.plan) {
     rapt_plan_stats stats;
     rapt_plan_get_stats(b.plan, &stats);
-    t.plan_seconds = stats.plan_seconds;
+    t.plan_seconds = b.plan_seconds;
     t.nodes = stats.nodes;
     t.arena_bytes = stats.arena_bytes;
   }

@@ -29,6 +29,7 @@ struct rapt__bench {
   rapt_params *params;               /* of the model where there is one (then borrowed), or NULL */
   rapt_graph *graph;
   rapt_plan *plan;                    /* NULL where `run` is set */
+  double plan_seconds;                /* of rapt__bench_plan */
   rapt_tensor *loss;                  /* (), kept by the plan; or NULL */
   rapt_tensor *count;                 /* the number of the update, of a training step; else NULL */
   rapt_status (*run)(rapt__bench *b); /* one repetition; NULL: a run of the plan */
@@ -42,6 +43,8 @@ struct rapt__bench {
 /* Makes b->params, if there is no model, and a plan of one step of AdamW on the loss that `build` makes in b->graph from
  * b->params. Sets loss, count, plan. clip: of the gradient's norm, 0: off. */
 rapt_status rapt__bench_train(rapt__bench *b, rapt_tensor *(*build)(rapt__bench *b), double clip);
+/* Plans b->graph several times, as everything here is done, and keeps the last plan and the least time. */
+rapt_status rapt__bench_plan(rapt__bench *b, rapt_tensor *const *outputs, int count);
 extern const rapt_update_options rapt__bench_adamw;
 #define RAPT__BENCH_RATE 1e-3
 

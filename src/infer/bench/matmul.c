@@ -7,7 +7,7 @@ static rapt_status build(rapt__bench *b) {
   rapt_tensor *x = rapt_input(b->graph, "a", RAPT_F32, 2, (int64_t[]){m, k}),
               *y = rapt_input(b->graph, "b", RAPT_F32, 2, (int64_t[]){k, n});
   rapt_tensor *z = rapt_tap(rapt_matmul(x, y, false, false), "c");
-  RAPT_TRY(rapt_plan_new(b->graph, &z, 1, NULL, &b->plan));
+  RAPT_TRY(rapt__bench_plan(b, &z, 1));
   rapt__bench_normal(b, x, 1);
   rapt__bench_normal(b, y, 1);
   b->amount = 2e-9 * (double)m * (double)n * (double)k;
