@@ -9,17 +9,27 @@
 extern "C" {
 #endif
 
+/* A named group of settings over a recipe's defaults, for another budget or another experiment. */
+typedef struct rapt_preset {
+  const char *name;            /* "long": `rapt train gpt preset=long` */
+  const char *about;           /* one sentence */
+  const char *pass_mark;       /* of a run with just this preset, or NULL: not judged */
+  int minutes;                 /* on two slow cores */
+  const char *const *settings; /* "key=value", ended by NULL */
+} rapt_preset;
+
 typedef struct rapt_recipe_info {
-  const char *id;           /* "gpt" */
-  const char *title;        /* "GPT on characters" */
-  const char *paper;        /* "Radford et al. 2019, Language Models are Unsupervised Multitask Learners" */
-  const char *task;         /* "language modelling" */
-  const char *data;         /* "tinyshakespeare" */
-  const char *paper_figure; /* "1.88 nats (nanoGPT's CPU recipe)" */
-  const char *pass_mark;    /* "≤ 1.88 nats" */
-  const char *claim;        /* one sentence that a full run checks */
-  const char *about;        /* a paragraph in the user's words */
-  int minutes;              /* of the defaults on two slow cores */
+  const char *id;             /* "gpt" */
+  const char *title;          /* "GPT on characters" */
+  const char *paper;          /* "Radford et al. 2019, Language Models are Unsupervised Multitask Learners" */
+  const char *task;           /* "language modelling" */
+  const char *data;           /* "tinyshakespeare" */
+  const char *paper_figure;   /* "1.88 nats (nanoGPT's CPU recipe)" */
+  const char *pass_mark;      /* "≤ 1.88 nats" */
+  const char *claim;          /* one sentence that a full run checks */
+  const char *about;          /* a paragraph in the user's words */
+  int minutes;                /* of the defaults on two slow cores */
+  const rapt_preset *presets; /* ended by a name of NULL, or NULL */
 } rapt_recipe_info;
 
 RAPT_API int rapt_recipe_count(void);
@@ -54,7 +64,8 @@ typedef struct rapt_run_result {
   double figure;    /* the recipe's figure, e.g. validation nats */
 } rapt_run_result;
 
-/* Runs a recipe with settings "key=value" (or read from YAML: rapt_recipe_train_file). Leaves a run directory. */
+/* Runs a recipe with settings "key=value" (or read from YAML: rapt_recipe_train_file). Leaves a run directory. The settings
+ * of "preset=NAME" are applied before all others, wherever it stands. */
 RAPT_API rapt_status rapt_recipe_train(rapt_context *ctx, const char *id, const char *const *settings, int count,
                                        rapt_train_fn tell, void *user, rapt_run_result *result);
 /* Settings from a file whose key `recipe` names the recipe; `settings` come on top. */

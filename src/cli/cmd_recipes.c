@@ -35,6 +35,17 @@ static void setting(void *user, const char *key, const char *initial, const char
   printf("%s%s: %s%s%s  # %s\n", n ? "  " : "", dot ? dot + 1 : key, *initial ? "" : "\"\"", initial, "", help);
 }
 
+static void presets(const rapt_recipe_info *r) {
+  if (r->presets) printf("presets (preset=NAME):\n");
+  for (const rapt_preset *p = r->presets; p && p->name; p++) {
+    printf("  %-14s %s; %d minutes%s%s\n  %-14s", p->name, p->about, p->minutes, p->pass_mark ? "; pass mark " : "",
+           p->pass_mark ? p->pass_mark : "", "");
+    for (int i = 0; p->settings[i]; i++) printf(" %s", p->settings[i]);
+    printf("\n");
+  }
+  if (r->presets) printf("\n");
+}
+
 static int show(int argc, char **argv) {
   const char *id = NULL;
   shown s = {0};
@@ -56,9 +67,10 @@ static int show(int argc, char **argv) {
     printf("# %s: edit, then `rapt train FILE.yaml`\nrecipe: %s\n", r->title, r->id);
   } else if (r) {
     printf("%s: %s\n\npaper      %s\ntask       %s\ndata       %s\nin paper   %s\npass mark  %s\nclaim      "
-           "%s\nminutes    %d\n\n%s\n\n"
-           "settings (key=value):\n",
+           "%s\nminutes    %d\n\n%s\n\n",
            r->id, r->title, r->paper, r->task, r->data, r->paper_figure, r->pass_mark, r->claim, r->minutes, r->about);
+    presets(r);
+    printf("settings (key=value):\n");
   }
   int code = rapt_recipe_settings(ctx, id, setting, &s) == RAPT_OK ? EXIT_DONE : cli_failed(ctx);
   rapt_context_free(ctx);

@@ -14,6 +14,7 @@ typedef struct rapt__recipe rapt__recipe;
 typedef struct rapt__common {
   const char *data, *out;
   int64_t seed;
+  const char *preset; /* "" without one */
 } rapt__common;
 
 /* A run under way: settings, where it writes, whom it tells. */
@@ -25,7 +26,7 @@ typedef struct rapt__run {
   rapt__train_settings train;
   void *own;   /* the recipe's own settings struct, zeroed */
   void *model; /* settings of its architecture, zeroed; NULL without one */
-  rapt__config configs[4];
+  rapt__config configs[5];
   size_t config_count;
   bool resume;
   bool changed; /* a setting that the pass mark stands on was changed by the user */
@@ -49,6 +50,8 @@ extern const rapt__recipe *const rapt__recipes[]; /* then NULL */
 void rapt__run_say(rapt__run *run, rapt_event event, const char *fmt, ...) RAPT_PRINTF(3, 4);
 /* Setting `data` as a path: itself where it exists or has a slash, else below RAPT_DATA if that is set. NULL: no memory. */
 const char *rapt__run_data(rapt__run *run);
+/* The preset in use, or NULL. */
+const rapt_preset *rapt__run_preset(const rapt__run *run);
 /* The text of setting `data`: a file, or a data set's name looked up in RAPT_DATA. `file` is the data set's file. The text is
  * freed with rapt__free. */
 rapt_status rapt__run_text(rapt__run *run, const char *file, char **text, size_t *size);

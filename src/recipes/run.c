@@ -18,6 +18,12 @@ static const rapt__key common_keys[] = {{"data", NULL, RAPT__KEY_TEXT, offsetof(
                                          "of weights, batches, dropout and samples"},
                                         {0}};
 
+/* A table of its own, which recipes without presets do not show. */
+static const rapt__key preset_keys[] = {
+    {"preset", NULL, RAPT__KEY_TEXT, offsetof(rapt__common, preset), "", 0, 0, NULL,
+     "a named group of settings that is applied before all others; empty: the recipe's defaults"},
+    {0}};
+
 int rapt_recipe_count(void) {
   int n = 0;
   while (rapt__recipes[n]) n++;
@@ -56,7 +62,9 @@ static rapt_status set(rapt__run *run, const char *setting, const char *where) {
 static rapt_status begin(rapt__run *run, rapt_context *ctx, const rapt__recipe *recipe) {
   *run = (rapt__run){.ctx = ctx, .recipe = recipe};
   rapt__arena_init(&run->arena, ctx);
+  run->common.preset = "";
   run->configs[run->config_count++] = (rapt__config){common_keys, &run->common};
+  if (recipe->info.presets) run->configs[run->config_count++] = (rapt__config){preset_keys, &run->common};
   if (recipe->keys) {
     run->own = rapt__arena_new(&run->arena, 1, recipe->own_size);
     if (!run->own) return RAPT_ENOMEM;
@@ -72,6 +80,28 @@ static rapt_status begin(rapt__run *run, rapt_context *ctx, const rapt__recipe *
   RAPT_TRY(rapt__config_defaults(ctx, &run->arena, run->configs, run->config_count));
   for (int i = 0; recipe->defaults && recipe->defaults[i]; i++)
     RAPT_TRY(set(run, recipe->defaults[i], recipe->info.id));
+  return RAPT_OK;
+}
+
+const rapt_preset *rapt__run_preset(const rapt__run *run) {
+  for (const rapt_preset *p = run->recipe->info.presets; p && p->name; p++)
+    if (strcmp(p->name, run->common.preset) == 0) return p;
+  return NULL;
+}
+
+static rapt_status apply_preset(rapt__run *run, const char *name, const char *where) {
+  const char *names[64];
+  size_t n = 0;
+  for (const rapt_preset *p = run->recipe->info.presets; p && p->name && n < 64; p++) names[n++] = p->name;
+  run->common.preset = name;
+  const rapt_preset *preset = rapt__run_preset(run);
+  if (!preset) {
+    const char *near = rapt__nearest(name, names, n);
+    return rapt__fail(run->ctx, RAPT_EKEY, "%s: %s has no preset \"%s\"%s%s%s; `rapt show %s` lists them", where,
+                      run->recipe->info.id, name, near ? "; did you mean \"" : "", near ? near : "", near ? "\"" : "",
+                      run->recipe->info.id);
+  }
+  for (int i = 0; preset->settings[i]; i++) RAPT_TRY(set(run, preset->settings[i], preset->name));
   return RAPT_OK;
 }
 
@@ -135,8 +165,8 @@ rapt_status rapt__run_text(rapt__run *run, const char *file, char **text, size_t
 /* ---- run.json: recipe and every setting, so that a run can be repeated and resumed ---- */
 
 static rapt_status save_settings(rapt__run *run) {
-  json_t *settings = json_object(), *root = json_pack("{s:s,s:s,s:o}", "recipe", run->recipe->info.id, "rapt",
-                                                      rapt_version(), "settings", settings);
+  json_t *settings = json_object(), *root = json_pack("{s:s,s:s,s:b,s:o}", "recipe", run->recipe->info.id, "rapt",
+                                                      rapt_version(), "changed", run->changed, "settings", settings);
   rapt__text text;
   rapt__text_init(&text, run->ctx);
   rapt_status status = root ? RAPT_OK : RAPT_ENOMEM;
@@ -175,10 +205,24 @@ static bool same_key(const char *setting, const char *key) {
   return strncmp(setting, key, n) == 0 && setting[n] == '=';
 }
 
+/* The value of "preset=NAME" among settings, the last one; NULL without one. */
+static const char *preset_among(const rapt__run *run, const char *const *settings, int count) {
+  const char *name = NULL;
+  for (int i = 0; i < count && run->recipe->info.presets; i++)
+    if (same_key(settings[i], "preset")) name = settings[i] + strlen("preset=");
+  return name && *name ? name : NULL;
+}
+
 /* Settings that cannot make a figure better or worse. */
 static bool is_neutral(const char *setting) {
-  static const char *const keys[] = {
-      "out", "seed", "train.threads", "train.stop_at", "train.save_every", "train.sample_every", "train.sample_tokens"};
+  static const char *const keys[] = {"out",
+                                     "seed",
+                                     "preset",
+                                     "train.threads",
+                                     "train.stop_at",
+                                     "train.save_every",
+                                     "train.sample_every",
+                                     "train.sample_tokens"};
   for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
     if (same_key(setting, keys[i])) return true;
   return false;
@@ -234,6 +278,8 @@ rapt_status rapt_recipe_train(rapt_context *ctx, const char *id, const char *con
   if (!recipe) return unknown(ctx, id);
   rapt__run run;
   rapt_status status = begin(&run, ctx, recipe);
+  const char *preset = preset_among(&run, settings, count);
+  if (status == RAPT_OK && preset) status = apply_preset(&run, preset, "command line");
   for (int i = 0; i < count && status == RAPT_OK; i++) {
     status = set(&run, settings[i], "command line");
     if (!is_neutral(settings[i])) run.changed = true;
@@ -243,12 +289,16 @@ rapt_status rapt_recipe_train(rapt_context *ctx, const char *id, const char *con
   return status;
 }
 
-/* A first pass finds the recipe, whose tables the second one needs. */
+/* A first pass finds the recipe, whose tables the second one needs, and the preset, which goes before other settings. */
 static rapt_status yaml_recipe(void *user, const char *key, const char *value, const char *where) {
   rapt__run *run = user;
+  (void)where;
+  if (strcmp(key, "preset") == 0) {
+    run->common.preset = rapt__arena_strdup(&run->arena, value);
+    return run->common.preset ? RAPT_OK : RAPT_ENOMEM;
+  }
   if (strcmp(key, "recipe") != 0) return RAPT_OK;
   run->recipe = find(value);
-  (void)where;
   return run->recipe ? RAPT_OK : unknown(run->ctx, value);
 }
 
@@ -258,12 +308,16 @@ static rapt_status yaml_setting(void *user, const char *key, const char *value, 
   return rapt__config_set(run->ctx, &run->arena, run->configs, run->config_count, key, value, where);
 }
 
-static rapt_status train_from(rapt__run *run, const char *path, const char *text, size_t size,
+static rapt_status train_from(rapt__run *run, const char *path, const char *text, size_t size, const char *preset,
                               const char *const *settings, int count, rapt_train_fn tell, void *user,
                               rapt_run_result *result) {
+  const char *typed = preset_among(run, settings, count);
+  if (typed) preset = typed;
+  if (run->recipe->info.presets && preset && *preset)
+    RAPT_TRY(apply_preset(run, preset, typed ? "command line" : path));
   RAPT_TRY(rapt__yaml_read(run->ctx, path, text, size, yaml_setting, run));
   for (int i = 0; i < count; i++) RAPT_TRY(set(run, settings[i], "command line"));
-  run->changed = true;
+  run->changed = true; /* a file spells out settings; which of them differ is not looked at */
   return go(run, tell, user, result);
 }
 
@@ -273,14 +327,17 @@ rapt_status rapt_recipe_train_file(rapt_context *ctx, const char *path, const ch
   size_t size;
   RAPT_TRY(rapt__file_read(ctx, path, 1 << 20, &text, &size));
   rapt__run found = {.ctx = ctx}, run;
+  rapt__arena_init(&found.arena, ctx);
   rapt_status status = rapt__yaml_read(ctx, path, text, size, yaml_recipe, &found);
   if (status == RAPT_OK && !found.recipe)
     status = rapt__fail(ctx, RAPT_EFORMAT, "%s: the key `recipe` is missing", path);
   if (status == RAPT_OK) {
     status = begin(&run, ctx, found.recipe);
-    if (status == RAPT_OK) status = train_from(&run, path, text, size, settings, count, tell, user, result);
+    if (status == RAPT_OK)
+      status = train_from(&run, path, text, size, found.common.preset, settings, count, tell, user, result);
     rapt__arena_free(&run.arena);
   }
+  rapt__arena_free(&found.arena);
   rapt__free(ctx, text);
   return status;
 }
@@ -293,18 +350,19 @@ static rapt_status resume(rapt__run *run, json_t *root, const char *path, const 
                           int count, rapt_train_fn tell, void *user, rapt_run_result *result) {
   RAPT_TRY(load_settings(run, root, path));
   run->train.stop_at = 0;
+  run->changed = !json_is_false(json_object_get(root, "changed")); /* a run that does not say so is not judged */
   for (int i = 0; i < count; i++) {
     if (!may_change(settings[i]))
       return rapt__fail(run->ctx, RAPT_EKEY,
                         "\"%s\": a resumed run may change train.steps, train.stop_at and train.threads only",
                         settings[i]);
     RAPT_TRY(set(run, settings[i], "command line"));
+    if (!is_neutral(settings[i])) run->changed = true;
     if (same_key(settings[i], "train.steps")) run->train.minutes = 0; /* a number of steps replaces the time */
   }
   run->common.out = rapt__arena_strdup(&run->arena, dir);
   if (!run->common.out) return RAPT_ENOMEM;
   run->resume = true;
-  run->changed = true; /* whether the first part stood on the defaults is not known here */
   return go(run, tell, user, result);
 }
 

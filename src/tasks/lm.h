@@ -18,5 +18,7 @@ typedef struct rapt__lm {
 
 /* Sets the task's functions; the counts must leave room for one window each. */
 rapt_status rapt__lm_init(rapt__lm *lm);
+/* What samples begin with: a line break where the vocabulary has one, else the first token of the validation text. Borrowed. */
+const char *rapt__lm_prompt(const rapt__lm *lm, size_t *size);
 
 #endif

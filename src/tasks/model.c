@@ -161,25 +161,29 @@ static rapt_status window_loss(rapt_model *model, const int32_t *ids, int64_t co
   return RAPT_OK;
 }
 
+rapt_status rapt__model_eval_ids(rapt_model *model, const int32_t *ids, int64_t count, double *sum) {
+  if (count < 2)
+    return rapt__fail(model->ctx, RAPT_EINVAL, "the text has %lld tokens; two are needed", (long long)count);
+  int64_t window = rapt_model_context(model) + 1, done = 1; /* tokens already predicted, the first excepted */
+  *sum = 0;
+  while (done < count) {
+    int64_t begin = done <= window / 2 ? 0 : done - window / 2;
+    int64_t end = begin + window < count ? begin + window : count;
+    if (atomic_load(&model->ctx->interrupted))
+      return rapt__fail(model->ctx, RAPT_EINTERRUPTED, "evaluation was interrupted");
+    RAPT_TRY(window_loss(model, ids + begin, end - begin, done - begin, sum));
+    done = end;
+  }
+  return RAPT_OK;
+}
+
 rapt_status rapt_model_eval(rapt_model *model, const char *text, size_t size, rapt_eval *out) {
   *out = (rapt_eval){.bytes = (int64_t)size};
   int32_t *ids;
   int64_t count;
-  RAPT_TRY(rapt__model_encode(model, text, size, &ids, &count));
-  rapt_status status =
-      count < 2 ? rapt__fail(model->ctx, RAPT_EINVAL, "the text has %lld tokens; two are needed", (long long)count)
-                : RAPT_OK;
-  int64_t window = rapt_model_context(model) + 1, done = 1; /* tokens already predicted, the first excepted */
   double sum = 0;
-  while (status == RAPT_OK && done < count) {
-    int64_t begin = done <= window / 2 ? 0 : done - window / 2;
-    int64_t end = begin + window < count ? begin + window : count;
-    if (atomic_load(&model->ctx->interrupted))
-      status = rapt__fail(model->ctx, RAPT_EINTERRUPTED, "evaluation was interrupted");
-    else
-      status = window_loss(model, ids + begin, end - begin, done - begin, &sum);
-    done = end;
-  }
+  RAPT_TRY(rapt__model_encode(model, text, size, &ids, &count));
+  rapt_status status = rapt__model_eval_ids(model, ids, count, &sum);
   rapt__free(model->ctx, ids);
   if (status != RAPT_OK) return status;
   out->tokens = count - 1;
