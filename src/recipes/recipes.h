@@ -50,6 +50,10 @@ extern const rapt__recipe *const rapt__recipes[]; /* then NULL */
 void rapt__run_say(rapt__run *run, rapt_event event, const char *fmt, ...) RAPT_PRINTF(3, 4);
 /* Setting `data` as a path: itself where it exists or has a slash, else below RAPT_DATA if that is set. NULL: no memory. */
 const char *rapt__run_data(rapt__run *run);
+/* The same for a name that is not setting `data`. */
+const char *rapt__run_data_named(rapt__run *run, const char *name);
+/* Every setting as "key=value", ended by NULL, in the run's arena. NULL: no memory. */
+const char **rapt__run_settings(rapt__run *run);
 /* The preset in use, or NULL. */
 const rapt_preset *rapt__run_preset(const rapt__run *run);
 /* The text of setting `data`: a file, or a data set's name looked up in RAPT_DATA. `file` is the data set's file. The text is
