@@ -72,7 +72,7 @@ rapt_status rapt__adam_judge(rapt__adam *a, bool mark, bool holds, const char *f
 
 rapt_status rapt__adam_curve(rapt__adam *a, const char *experiment, const char *series, double rate, double pass,
                              double loss) {
-  return rapt__text_addf(&a->csv, "%s,%s,%g,%.6g,%.6f\n", experiment, series, rate, pass, loss);
+  return rapt__text_addf(&a->csv, "%s,%s,%g,%.6g,%.7g\n", experiment, series, rate, pass, loss);
 }
 
 rapt_status rapt__adam_update(rapt__adam *a, rapt__adam_trial *t, const char *stage, int64_t pass, int64_t batch,
