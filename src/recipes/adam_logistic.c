@@ -23,7 +23,7 @@ static rapt__adam_problem problem(rapt__adam *a) {
                               .seed = (uint64_t)a->run->common.seed,
                               .batch = s->batch,
                               .batches = a->images.labels.size / s->batch,
-                              .milliseconds = 0.16,
+                              .milliseconds = 0.15,
                               .set = &a->images,
                               .loss = loss,
                               .feed = rapt__adam_images_feed};

@@ -34,7 +34,7 @@ static rapt__adam_problem problem(rapt__adam *a) {
                               .batch = s->batch,
                               .batches = a->images.labels.size / s->batch,
                               .width = s->mlp_width,
-                              .milliseconds = 27,
+                              .milliseconds = 19,
                               .set = &a->images,
                               .loss = loss,
                               .feed = rapt__adam_images_feed};

@@ -70,7 +70,7 @@ static rapt__adam_problem problem(rapt__adam *a, training *set) {
                               .seed = (uint64_t)a->run->common.seed,
                               .batch = s->batch,
                               .batches = (int64_t)count_training(&a->reviews) / s->batch,
-                              .milliseconds = 3,
+                              .milliseconds = 0.7,
                               .set = set,
                               .loss = loss,
                               .feed = feed};

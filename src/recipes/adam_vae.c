@@ -74,7 +74,7 @@ static rapt__adam_problem problem(rapt__adam *a) {
                               .batches = a->images.labels.size / s->batch,
                               .width = s->vae_width,
                               .latent = s->vae_latent,
-                              .milliseconds = 12,
+                              .milliseconds = 8,
                               .set = &a->images,
                               .loss = loss,
                               .feed = feed};
