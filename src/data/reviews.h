@@ -15,9 +15,10 @@ typedef struct rapt__reviews {
   uint8_t *fold;     /* [count] owned; 0 to 9, from the number in the file's name */
 } rapt__reviews;
 
-/* Reads a tar archive, plain or gzipped, whose members …/neg/cvNNN_….txt and …/pos/cvNNN_….txt are reviews, with words
- * between blanks; other members are passed over. The vocabulary is that of folds 0 to 8: the `most` most frequent words,
- * ties in the order of the archive. RAPT_EFORMAT names the byte where the archive is broken. Free it after a failure too. */
+/* Reads a tar archive, plain or gzipped, whose members …/neg/cvNNN_….txt and …/pos/cvNNN_….txt are reviews, with
+ * words between blanks; other members are passed over. The vocabulary is that of folds 0 to 8: the `most` most
+ * frequent words, ties in the order of the archive. RAPT_EFORMAT names the byte where the archive is broken. Free it
+ * after a failure too. */
 rapt_status rapt__reviews_read(rapt_context *ctx, const char *path, int64_t most, rapt__reviews *out);
 void rapt__reviews_free(rapt__reviews *reviews);
 

@@ -1,4 +1,4 @@
-/* Adam against the optimizers of its time, and what bias correction is for: settings, course and verdicts of the recipe. */
+/* Adam against the optimizers of its time, and what bias correction is for: the recipe's settings, course, verdicts. */
 #include "recipes/adam.h"
 
 #include "base/file.h"

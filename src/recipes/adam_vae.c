@@ -1,9 +1,9 @@
-/* What bias correction is for: a variational autoencoder on handwritten digits (the paper's Figure 4), trained by Adam over
- * a grid of decays and rates, with and without the correction.
+/* What bias correction is for: a variational autoencoder on handwritten digits (the paper's Figure 4), trained by Adam
+ * over a grid of decays and rates, with and without the correction.
  *
- * "Unstable in early steps" means, and meant before the first run: take the rate with which the corrected version has the
- * lowest loss in the end; at this rate the uncorrected version's largest loss among the first adam.vae_early updates is
- * more than twice the corrected version's. The claim is about β₂ = 0.99999 and holds if this is so for both β₁. */
+ * "Unstable in early steps" means, and meant before the first run: take the rate with which the corrected version has
+ * the lowest loss in the end; at this rate the uncorrected version's largest loss among the first adam.vae_early updates
+ * is more than twice the corrected version's. The claim is about β₂ = 0.99999 and holds if this is so for both β₁. */
 #include "recipes/adam.h"
 
 #include "base/rng.h"
