@@ -56,6 +56,36 @@ ${items}  NULL,
   set(${out} ${path} PARENT_SCOPE)
 endfunction()
 
+# A file with the text of src/explain/formal/*.c, so that `rapt explain` can show the source line of each line of
+# pseudocode wherever it is installed. The files left out hold no algorithm of the note.
+function(rapt_formal_sources out)
+  file(GLOB files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/explain/formal/*.c)
+  list(FILTER files EXCLUDE REGEX "/(note|engine|differences)\\.c$")
+  set(texts "")
+  set(items "")
+  set(n 0)
+  foreach(file ${files})
+    file(READ ${file} bytes HEX)
+    string(REGEX REPLACE "(..)" "0x\\1," bytes "${bytes}")
+    file(RELATIVE_PATH path ${CMAKE_SOURCE_DIR} ${file})
+    string(APPEND texts "static const unsigned char text_${n}[] = {${bytes}0};\n")
+    string(APPEND items "  {\"${path}\", text_${n}},\n")
+    math(EXPR n "${n} + 1")
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+  endforeach()
+  set(path ${CMAKE_BINARY_DIR}/generated/rapt__formal_sources.c)
+  file(CONFIGURE OUTPUT ${path} CONTENT
+"/* Made by the build from the files of src/explain/formal/. */
+#include \"explain/formal/note.h\"
+${texts}
+const rapt__formal_source rapt__formal_sources[] = {
+${items}  {0},
+};
+" @ONLY)
+  set(${out} ${path} PARENT_SCOPE)
+endfunction()
+rapt_formal_sources(RAPT_FORMAL_LIST)
+
 set(RAPT_ENGINE_FOLDERS base kernels graph ops nn models)
 rapt_glob(RAPT_ENGINE_SOURCES ${RAPT_ENGINE_FOLDERS})
 rapt_glob(RAPT_UPPER_SOURCES text formats data tasks train infer explain recipes)
@@ -89,15 +119,19 @@ if(RAPT_SHARED)
 else()
   add_library(rapt STATIC)
 endif()
-target_sources(rapt PRIVATE ${RAPT_ENGINE_SOURCES} ${RAPT_UPPER_SOURCES} ${RAPT_ISA_SOURCES} ${RAPT_MODEL_LIST} ${RAPT_RECIPE_LIST})
+target_sources(rapt PRIVATE ${RAPT_ENGINE_SOURCES} ${RAPT_UPPER_SOURCES} ${RAPT_ISA_SOURCES} ${RAPT_MODEL_LIST} ${RAPT_RECIPE_LIST}
+  ${RAPT_FORMAL_LIST})
 set_target_properties(rapt PROPERTIES C_VISIBILITY_PRESET hidden POSITION_INDEPENDENT_CODE ON)
 target_compile_definitions(rapt PRIVATE ${RAPT_ISA_DEFINES})
 target_include_directories(rapt PUBLIC $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_link_libraries(rapt PRIVATE $<BUILD_INTERFACE:rapt_flags> PUBLIC $<BUILD_INTERFACE:PkgConfig::RAPT_DEPS> Threads::Threads m)
 
-# The engine a second time in double precision, reference kernels only: what the gradient checks run on.
+# The engine a second time in double precision, reference kernels only: what the gradient checks run on, with the plain
+# algorithms beside it.
 if(RAPT_TESTS)
-  add_library(rapt_f64 STATIC EXCLUDE_FROM_ALL ${RAPT_ENGINE_SOURCES} ${RAPT_MODEL_LIST})
+  rapt_glob(RAPT_FORMAL_SOURCES explain/formal)
+  add_library(rapt_f64 STATIC EXCLUDE_FROM_ALL ${RAPT_ENGINE_SOURCES} ${RAPT_MODEL_LIST} ${RAPT_FORMAL_SOURCES}
+    ${RAPT_FORMAL_LIST})
   target_compile_definitions(rapt_f64 PUBLIC RAPT_REAL=double)
   target_link_libraries(rapt_f64 PUBLIC rapt_flags)
 endif()

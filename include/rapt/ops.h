@@ -134,12 +134,17 @@ typedef struct rapt_attention_options {
   int64_t window;       /* > 0: only the last `window` of them */
   rapt_tensor *lengths; /* int32 (B): keys at and past it are hidden; or NULL */
   rapt_tensor *bias;    /* added to the scaled scores, broadcasts to (B, H, Tq, Tk); or NULL */
+  double dropout;       /* of the probabilities, in [0, 1) (Srivastava et al. 2014) */
   rapt_tensor **probs;  /* where not NULL: gets the probabilities (B, H, Tq, Tk), stored only if somebody reads them */
 } rapt_attention_options;
 /* softmax(q·kᵀ·scale + bias)·v, tiled: q (B, Tq, H, D), k (B, Tk, G, D), v (B, Tk, G, E), G divides H → (B, Tq, H, E).
  * (Vaswani et al. 2017, eq. 1; grouped heads: Ainslie et al. 2023) */
 RAPT_API rapt_tensor *rapt_attention(rapt_tensor *q, rapt_tensor *k, rapt_tensor *v,
                                      const rapt_attention_options *options);
+/* The same where queries, keys and values lie side by side, as one linear layer makes them: qkv (B, T, (H + 2G)·D), first H
+ * heads of queries, then G of keys, then G of values → (B, T, H·D). */
+RAPT_API rapt_tensor *rapt_attention_qkv(rapt_tensor *qkv, int64_t heads, int64_t kv_heads,
+                                         const rapt_attention_options *options);
 /* Rotary positions (Su et al. 2021): x (B, T, H, D), turned by position·base^(−2i/D); positions int32 (T) or (B, T).
  * halves: pairs are (i, i + D/2), as in Llama; else neighbours, as in GPT-J. */
 RAPT_API rapt_tensor *rapt_rotary(rapt_tensor *x, rapt_tensor *positions, double base, bool halves);

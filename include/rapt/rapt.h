@@ -3,10 +3,12 @@
 #define RAPT_RAPT_H
 
 #include <rapt/base.h>
+#include <rapt/explain.h>
 #include <rapt/graph.h>
 #include <rapt/model.h>
 #include <rapt/ops.h>
 #include <rapt/recipe.h>
+#include <rapt/runs.h>
 #include <rapt/system.h>
 #include <rapt/text.h>
 

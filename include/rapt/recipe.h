@@ -61,7 +61,7 @@ typedef struct rapt_run_result {
   char dir[1024];   /* the run directory */
   bool interrupted; /* stopped by rapt_context_interrupt or train.stop_at; `rapt train --resume DIR` goes on */
   bool passed;      /* the pass mark was reached (false where the recipe's data or steps were changed) */
-  double figure;    /* the recipe's figure, e.g. validation nats */
+  double figure;    /* the recipe's figure, e.g. validation nats; NaN where there is none yet */
 } rapt_run_result;
 
 /* Runs a recipe with settings "key=value" (or read from YAML: rapt_recipe_train_file). Leaves a run directory. The settings

@@ -1,4 +1,4 @@
-/* rapt doctor, rapt bench, rapt runs. */
+/* rapt doctor, rapt bench. */
 #include "cli/cli.h"
 
 #include <stdlib.h>

@@ -2,12 +2,42 @@
 #include "infer/sampler.h"
 
 #include <math.h>
-#include <stdlib.h>
 
-static int by_logit(const void *a, const void *b) {
-  const rapt__candidate *x = a, *y = b;
-  if (x->logit != y->logit) return x->logit < y->logit ? 1 : -1;
-  return (x->id > y->id) - (x->id < y->id);
+static bool before(const rapt__candidate *a, const rapt__candidate *b) {
+  return a->logit != b->logit ? a->logit > b->logit : a->id < b->id;
+}
+
+/* Candidates [0, n) as a heap whose best is on top. */
+static void sink(rapt__candidate *heap, int64_t n, int64_t at) {
+  rapt__candidate moving = heap[at];
+  for (int64_t child; (child = 2 * at + 1) < n; at = child) {
+    if (child + 1 < n && before(&heap[child + 1], &heap[child])) child++;
+    if (!before(&heap[child], &moving)) break;
+    heap[at] = heap[child];
+  }
+  heap[at] = moving;
+}
+
+/* The candidates in falling order, taken from the heap only as far as somebody looks: taken ones lie at the end of the array,
+ * the best at the very end. */
+typedef struct ranking {
+  rapt__candidate *all;
+  int64_t count, taken;
+} ranking;
+
+static void rank(ranking *r) {
+  for (int64_t i = r->count / 2 - 1; i >= 0; i--) sink(r->all, r->count, i);
+}
+
+static rapt__candidate *at_rank(ranking *r, int64_t i) {
+  while (r->taken <= i) {
+    int64_t last = r->count - 1 - r->taken++;
+    rapt__candidate best = r->all[0];
+    r->all[0] = r->all[last];
+    sink(r->all, last, 0);
+    r->all[last] = best;
+  }
+  return &r->all[r->count - 1 - i];
 }
 
 static void penalise(rapt__candidate *all, int64_t vocabulary, const int32_t *past, int64_t count, double penalty) {
@@ -19,11 +49,33 @@ static void penalise(rapt__candidate *all, int64_t vocabulary, const int32_t *pa
   }
 }
 
-/* Probabilities of the first n, which are in falling order. */
-static void normalise(rapt__candidate *all, int64_t n) {
-  double sum = 0;
-  for (int64_t i = 0; i < n; i++) sum += all[i].p = exp(all[i].logit - all[0].logit);
-  for (int64_t i = 0; i < n; i++) all[i].p /= sum;
+/* How many of the best top-k, top-p and min-p leave; *mass is the sum of their weights p = exp(logit − best). */
+static int64_t keep(ranking *r, const rapt_generate_options *o, double *mass) {
+  int64_t n = r->count;
+  double best = at_rank(r, 0)->logit;
+  *mass = 0;
+  for (int64_t i = 0; i < n; i++) r->all[i].p = exp(r->all[i].logit - best);
+  if (o->top_k > 0 && o->top_k < n) {
+    n = o->top_k;
+    for (int64_t i = 0; i < n; i++) *mass += at_rank(r, i)->p;
+  } else {
+    for (int64_t i = 0; i < n; i++) *mass += r->all[i].p;
+  }
+  if (o->top_p > 0 && o->top_p < 1) {
+    double sum = 0;
+    int64_t kept = 0;
+    while (kept < n && sum < o->top_p * *mass) sum += at_rank(r, kept++)->p;
+    n = kept;
+    *mass = sum;
+  }
+  if (o->min_p > 0) {
+    double sum = 1;
+    int64_t kept = 1;
+    while (kept < n && at_rank(r, kept)->p >= o->min_p) sum += at_rank(r, kept++)->p;
+    n = kept;
+    *mass = sum;
+  }
+  return n;
 }
 
 int32_t rapt__sample_token(const float *logits, int64_t vocabulary, const int32_t *past, int64_t past_count,
@@ -38,26 +90,10 @@ int32_t rapt__sample_token(const float *logits, int64_t vocabulary, const int32_
     return room[best].id;
   }
   for (int64_t i = 0; i < vocabulary; i++) room[i].logit /= o->temperature;
-  qsort(room, (size_t)vocabulary, sizeof *room, by_logit);
-  int64_t n = o->top_k > 0 && o->top_k < vocabulary ? o->top_k : vocabulary;
-  normalise(room, n);
-  if (o->top_p > 0 && o->top_p < 1) {
-    double sum = 0;
-    int64_t kept = 0;
-    while (kept < n && sum < o->top_p) sum += room[kept++].p;
-    n = kept;
-    normalise(room, n);
-  }
-  if (o->min_p > 0) {
-    int64_t kept = 1;
-    while (kept < n && room[kept].p >= o->min_p * room[0].p) kept++;
-    n = kept;
-    normalise(room, n);
-  }
-  double sum = 0;
-  for (int64_t i = 0; i < n - 1; i++) {
-    sum += room[i].p;
-    if (uniform < sum) return room[i].id;
-  }
-  return room[n - 1].id;
+  ranking r = {room, vocabulary, 0};
+  double mass, sum = 0;
+  rank(&r);
+  int64_t n = keep(&r, o, &mass), i = 0;
+  while (i < n - 1 && (sum += at_rank(&r, i)->p) <= uniform * mass) i++;
+  return at_rank(&r, i)->id;
 }

@@ -174,8 +174,14 @@ static void clear_hidden(real *row, span s, int64_t nk) {
   if (s.last < nk) memset(row + s.last, 0, (size_t)(nk - s.last) * sizeof *row);
 }
 
+/* Drops elements [first, first + n) of a row of the probabilities out. */
+static void drop(const k_kernels *k, const k_attention *a, int64_t row, int64_t first, int64_t n, real *x) {
+  if (a->dropout > 0) k->dropout(n, a->dropout, a->seed, a->stream, (uint64_t)(row * a->tk + first), x, x);
+}
+
 /* One step of the running softmax: a tile's scores become exp(score − top), older sums shrink as the row's top grows. */
-static void soften_tile(const k_kernels *k, const workspace *w, int64_t nq, int64_t nk) {
+static void soften_tile(const k_kernels *k, const k_attention *a, const workspace *w, int64_t first_row, int64_t nq,
+                        int64_t j0, int64_t nk) {
   for (int64_t i = 0; i < nq; i++) {
     span s = w->row[i];
     real *all = w->scores + i * whole(BK, w->nr), *row = all + s.first, old = w->top[i];
@@ -194,6 +200,7 @@ static void soften_tile(const k_kernels *k, const workspace *w, int64_t nq, int6
     }
     k->exp_shift(n, -top, 1, row, row);
     w->sum[i] += k->sum(n, row);
+    drop(k, a, first_row + i, j0 + s.first, n, row);
     w->top[i] = top;
   }
 }
@@ -245,14 +252,14 @@ void rapt__attention_forward(const k_kernels *k, const k_attention *a, int64_t u
     find_spans(a, &w, b, i0, nq, j0, nk);
     score_tile(k, a, &w, b, h, i0, nq, j0, nk);
     if (probs) keep_scores(a, &w, probs, nq, j0);
-    soften_tile(k, &w, nq, nk);
+    soften_tile(k, a, &w, (b * a->heads + h) * a->tq + i0, nq, j0, nk);
     k->gemm_pack_b(nk, a->dim_v, a->v + b * a->v_batch + j0 * a->v_time + g * a->v_head, a->v_time, 1, 1, w.panels);
     inner_product(k, &w, nq, a->dim_v, nk, w.scores, whole(BK, w.nr), 1, w.panels, w.acc);
   }
   finish_rows(k, a, &w, b, h, i0, nq, probs);
 }
 
-/* dS = P∘(dP − d) with P = exp(score − lse), both zero where a row sees nothing. */
+/* dS = P∘(dP − d) with P = exp(score − lse), both zero where a row sees nothing; then P as dropout left it. */
 static void soften_grads(const k_kernels *k, const k_attention *a, const workspace *w, int64_t first_row, int64_t nq,
                          int64_t j0, int64_t nk) {
   for (int64_t i = 0; i < nq; i++) {
@@ -266,8 +273,10 @@ static void soften_grads(const k_kernels *k, const k_attention *a, const workspa
     if (n == 0) continue;
     p += s.first, ds += s.first;
     k->exp_shift(n, -lse, 1, p, p);
+    drop(k, a, first_row + i, j0 + s.first, n, ds);
     k->binary[K_BINARY_sub](n, ds, 1, &w->dot[i], 0, ds);
     k->binary[K_BINARY_mul](n, ds, 1, p, 1, ds);
+    drop(k, a, first_row + i, j0 + s.first, n, p);
     if (a->dbias) memcpy(a->dbias + (first_row + i) * a->tk + j0 + s.first, ds, (size_t)n * sizeof *ds);
   }
 }

@@ -21,9 +21,11 @@ typedef struct k_attention {
   const int32_t *lengths; /* (batch): keys at and past it are hidden (padding); or NULL */
   const real *bias; /* added to the scaled scores, or NULL; strides may be 0 to broadcast; the key axis has stride 1 */
   int64_t bias_batch, bias_head, bias_query;
+  real dropout; /* of the probabilities; their mask is drawn at (seed, stream, index in probs) */
+  uint64_t seed, stream;
   real *out; /* forward */
   real *lse; /* (batch, heads, tq) log-sum-exp of every row; written forward, read backward; a row with no key: −∞ */
-  real *probs;          /* (batch, heads, tq, tk) the whole matrix, when somebody asks to see it; else NULL */
+  real *probs;          /* (batch, heads, tq, tk) the whole matrix before dropout, when somebody asks to see it */
   const real *o, *dout; /* backward: forward's output and its gradient */
   real *dq, *dk, *dv;   /* backward; overwritten */
   real *dbias; /* (batch, heads, tq, tk), the gradient of the bias before it is summed to the bias's shape; or NULL */

@@ -35,7 +35,7 @@ static const rapt__key keys[] = {
     {"model.inner", "n_inner", RAPT__KEY_INT, AT(inner), "0", 0, 1 << 18, NULL,
      "size of the feed-forward layer; 0: 4 × width"},
     {"model.dropout", "resid_pdrop", RAPT__KEY_REAL, AT(dropout), "0", 0, 0.99, NULL,
-     "dropout of embeddings and residual branches"},
+     "dropout of embeddings, attention and residual branches"},
     {"model.eps", "layer_norm_epsilon", RAPT__KEY_REAL, AT(eps), "1e-5", 0, 1, NULL, "added to the variance in norms"},
     {"model.init", "initializer_range", RAPT__KEY_REAL, AT(init), "0.02", 0, 10, NULL,
      "standard deviation of new weights"},
@@ -86,6 +86,11 @@ static rapt_tensor *attention(const rapt__lm_pass *pass, const rapt__layers *l, 
   int64_t b = rapt_dim(x, 0), t = rapt_dim(x, 1), size = c->width / c->heads;
   int64_t kv = c->kv_heads ? c->kv_heads : c->heads, wide = kv * size;
   rapt_tensor *qkv = rapt__nn_linear(l, "c_attn", x, c->width + 2 * wide, false, c->bias, c->init, RAPT_IDENTITY);
+  double small = c->init / sqrt(2.0 * (double)c->layers);
+  rapt_attention_options options = {.causal = t > 1, .dropout = pass->training ? c->dropout : 0};
+  if (c->position == LEARNED && !pass->caches)
+    return rapt__nn_linear(l, "c_proj", rapt_attention_qkv(qkv, c->heads, kv, &options), c->width, false, c->bias,
+                           small, RAPT_IDENTITY);
   rapt_tensor *q = rapt_reshape(rapt_slice(qkv, -1, 0, c->width), 4, (int64_t[]){b, t, c->heads, size});
   rapt_tensor *k = rapt_reshape(rapt_slice(qkv, -1, c->width, wide), 4, (int64_t[]){b, t, kv, size});
   rapt_tensor *v = rapt_reshape(rapt_slice(qkv, -1, c->width + wide, wide), 4, (int64_t[]){b, t, kv, size});
@@ -93,15 +98,13 @@ static rapt_tensor *attention(const rapt__lm_pass *pass, const rapt__layers *l, 
     q = rapt_rotary(q, at, c->rope_base, true);
     k = rapt_rotary(k, at, c->rope_base, true);
   }
-  rapt_attention_options options = {.causal = t > 1};
   if (pass->caches) {
     k = with_past(pass, "cache.k", k);
     v = with_past(pass, "cache.v", v);
     if (t == 1) options.lengths = pass->filled;
   }
   rapt_tensor *y = rapt_reshape(rapt_attention(q, k, v, &options), 3, (int64_t[]){b, t, c->width});
-  return rapt__nn_linear(l, "c_proj", y, c->width, false, c->bias, c->init / sqrt(2.0 * (double)c->layers),
-                         RAPT_IDENTITY);
+  return rapt__nn_linear(l, "c_proj", y, c->width, false, c->bias, small, RAPT_IDENTITY);
 }
 
 static rapt_tensor *feed_forward(const rapt__layers *l, const gpt_config *c, rapt_tensor *x) {

@@ -16,10 +16,8 @@ static void dropout_forward(const rapt__call *call) {
   const dropout_attr *t = call->node->attr;
   int64_t begin, end;
   rapt__block_range(call, &begin, &end);
-  /* The high half of the stream separates nodes, the low half steps. */
-  uint64_t stream = ((t->stream + 1) << 40) + call->step;
-  call->k->dropout(end - begin, (real)t->p, call->seed, stream, (uint64_t)begin, RAPT__IN(call, 0) + begin,
-                   RAPT__OUT(call, 0) + begin);
+  call->k->dropout(end - begin, (real)t->p, call->seed, rapt__dropout_stream(t->stream, call->step), (uint64_t)begin,
+                   RAPT__IN(call, 0) + begin, RAPT__OUT(call, 0) + begin);
 }
 
 static rapt_tensor *dropout(rapt_tensor *x, dropout_attr t) {

@@ -58,6 +58,9 @@ static inline rapt_tensor *rapt__sum_like(rapt_tensor *g, const rapt_tensor *x) 
   return rapt_sum_to(g, x->ndim, x->dim);
 }
 
+/* The random stream of a node's dropout at a step: the high part separates nodes, the low one steps. */
+static inline uint64_t rapt__dropout_stream(uint64_t node, uint64_t step) { return ((node + 1) << 40) + step; }
+
 /* x seen as (outer, n, inner) about one axis. */
 typedef struct rapt__axes {
   int64_t outer, n, inner;

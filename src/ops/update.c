@@ -37,8 +37,9 @@ static k_optim settings(const rapt__call *call, const update_attr *t, real norm)
                .correction2 = 1,
                .scale = 1};
   if (!t->o.no_bias_correction) {
-    o.correction1 = (real)(1 - pow(t->o.beta1, count));
-    o.correction2 = (real)(1 - pow(t->o.beta2, count));
+    /* Of the betas as the kernels have them: in float, 1 − 0.999 is 1.3e-5 off, and more the nearer beta is to 1. */
+    o.correction1 = (real)(1 - pow((double)o.beta1, count));
+    o.correction2 = (real)(1 - pow((double)o.beta2, count));
   }
   if (t->o.clip > 0 && norm > t->o.clip) o.scale = (real)t->o.clip / norm;
   return o;

@@ -28,7 +28,7 @@ rapt_status rapt__formal_check_fast(rapt__formal_verdict *v, rapt__arena *arena)
 rapt_status rapt__formal_check_gradients(rapt__formal_verdict *v, rapt__arena *arena);
 rapt_status rapt__formal_check_counts(rapt__formal_verdict *v);
 rapt_status rapt__formal_check_training(rapt__formal_verdict *v, rapt__arena *arena);
-/* formal_walk.c: every matrix between five words and the distributions of the words that follow them. */
-rapt_status rapt__formal_walk(rapt__run *run, rapt__arena *arena, const char *path);
+/* formal_walk.c: every matrix between a sentence (NULL: five words) and the distributions of the words that follow. */
+rapt_status rapt__formal_walk(rapt__sheet *sheet, rapt__arena *arena, const char *sentence, uint64_t seed);
 
 #endif

@@ -1,127 +1,298 @@
-/* Five words walked through one layer of DTransformer, every matrix printed. */
+/* A sentence walked through one layer of DTransformer: every line of the note's pseudocode on the way, the line of C that
+ * does it, and every matrix. */
 #include "recipes/formal_checks.h"
 
 #include "base/file.h"
 #include "explain/formal/formal.h"
+#include "explain/formal/note.h"
 
 #include <math.h>
+#include <string.h>
+#include <utf8proc.h>
 
-enum { WORDS = 5, VOCAB = 4 };
-static const char *const vocabulary[VOCAB] = {"the", "dog", "sees", "cat"};
-static const int32_t sentence[WORDS] = {0, 1, 2, 0, 3}; /* "the" stands twice: its place alone tells the two apart */
+enum { MOST_WORDS = RAPT__SHEET_COLUMNS };
 
-/* Row labels: the sentence's words, the vocabulary, or none. */
-typedef enum labels { NONE, BY_TOKEN, BY_ID } labels;
+typedef struct walk {
+  rapt__sheet *sheet;
+  rapt__arena *arena;
+  size_t words, vocab;
+  const char *word[MOST_WORDS];       /* of the sentence */
+  const char *vocabulary[MOST_WORDS]; /* its different words, in order */
+  int32_t ids[MOST_WORDS];
+} walk;
 
-static void matrix(rapt__out *out, const char *name, const double *at, size_t rows, size_t columns, labels label) {
-  rapt__out_printf(out, "%s   (%zu, %zu)\n", name, rows, columns);
-  for (size_t r = 0; r < rows; r++) {
-    rapt__out_printf(out, "  %-5s", label == BY_TOKEN ? vocabulary[sentence[r]] : label == BY_ID ? vocabulary[r] : "");
-    for (size_t c = 0; c < columns; c++) {
-      double value = at[r * columns + c];
-      if (value == -INFINITY)
-        rapt__out_printf(out, "     -inf");
-      else
-        rapt__out_printf(out, " %8.4f", value);
-    }
-    rapt__out_printf(out, "\n");
+/* ---- The sentence ---- */
+
+static rapt_status check_text(rapt_context *ctx, const char *sentence) {
+  for (size_t at = 0, size = strlen(sentence); at < size;) {
+    utf8proc_int32_t c;
+    utf8proc_ssize_t n = utf8proc_iterate((const utf8proc_uint8_t *)sentence + at, (utf8proc_ssize_t)(size - at), &c);
+    if (n <= 0 || utf8proc_category(c) == UTF8PROC_CATEGORY_CC || utf8proc_category(c) == UTF8PROC_CATEGORY_CF)
+      return rapt__fail(ctx, RAPT_EKEY, "the sentence is not plain text in UTF-8: byte %zu", at);
+    at += (size_t)n;
   }
-  rapt__out_printf(out, "\n");
+  return RAPT_OK;
 }
 
-static void tokens(rapt__out *out, const char *name, rapt__formal_tokens x) {
-  matrix(out, name, x.at, x.length, x.dim, BY_TOKEN);
+/* Words are what stands between spaces; every different word is one id. */
+static rapt_status split(walk *w, const char *sentence) {
+  RAPT_TRY(check_text(w->arena->ctx, sentence));
+  char *rest = rapt__arena_strdup(w->arena, sentence);
+  if (!rest) return RAPT_ENOMEM;
+  char *word, *place = NULL;
+  for (word = strtok_r(rest, " ", &place); word; word = strtok_r(NULL, " ", &place)) {
+    if (w->words == MOST_WORDS)
+      return rapt__fail(w->arena->ctx, RAPT_EKEY, "the sentence has more than %d words; a line holds no more columns",
+                        MOST_WORDS);
+    size_t id = 0;
+    while (id < w->vocab && strcmp(w->vocabulary[id], word) != 0) id++;
+    if (id == w->vocab) w->vocabulary[w->vocab++] = word;
+    w->ids[w->words] = (int32_t)id;
+    w->word[w->words++] = word;
+  }
+  return w->words ? RAPT_OK : rapt__fail(w->arena->ctx, RAPT_EKEY, "the sentence has no words");
 }
 
-static void norm(rapt__out *out, const char *name, const rapt__formal_norm_params *p, rapt__formal_tokens result) {
-  matrix(out, "gamma", p->gamma, 1, p->dim, NONE);
-  matrix(out, "beta", p->beta, 1, p->dim, NONE);
-  tokens(out, name, result);
+/* ---- Steps and matrices ---- */
+
+static void step(walk *w, int algorithm, int line) {
+  const rapt__formal_line *l = rapt__formal_line_find(algorithm, line);
+  rapt__formal_place place;
+  char number[16], where[128];
+  if (!l || !rapt__formal_place_find(algorithm, line, &place)) {
+    if (w->sheet->status == RAPT_OK)
+      w->sheet->status = rapt__fail(w->arena->ctx, RAPT_ENOTFOUND,
+                                    "line %d of algorithm %d stands nowhere in the source", line, algorithm);
+    return;
+  }
+  snprintf(number, sizeof number, "%d.%d", algorithm, line);
+  snprintf(where, sizeof where, "%s:%d", place.path, place.number);
+  rapt__sheet_step(w->sheet, number, l->text, where, place.code, place.size);
+}
+
+static void steps(walk *w, int algorithm, int first, int last) {
+  for (int line = first; line <= last; line++) step(w, algorithm, line);
+}
+
+static void matrix(walk *w, const char *name, const double *at, size_t rows, size_t columns,
+                   const char *const *row_labels, const char *const *column_labels) {
+  rapt__matrix m = {name, at, rows, columns, row_labels, column_labels};
+  rapt__sheet_matrix(w->sheet, &m);
+}
+
+static void weights(walk *w, const char *name, const double *at, size_t rows, size_t columns) {
+  matrix(w, name, at, rows, columns, NULL, NULL);
+}
+
+static void tokens(walk *w, const char *name, rapt__formal_tokens x) {
+  matrix(w, name, x.at, x.length, x.dim, w->word, NULL);
+}
+
+static void square(walk *w, const char *name, const double *at) {
+  matrix(w, name, at, w->words, w->words, w->word, w->word);
+}
+
+/* Lines 1 and 2 of layer_norm for every token. */
+static rapt_status norm(walk *w, const char *what, const rapt__formal_norm_params *p,
+                        const rapt__formal_norm_tape *on) {
+  size_t n = on->x.length, d = on->x.dim;
+  rapt__formal_tokens m, v;
+  RAPT_TRY(rapt__formal_tokens_new(w->arena, n, 1, &m));
+  RAPT_TRY(rapt__formal_tokens_new(w->arena, n, 1, &v));
+  for (size_t t = 0; t < n; t++) {
+    const double *e = rapt__formal_row(on->x, t);
+    for (size_t i = 0; i < d; i++) m.at[t] += e[i] / (double)d;
+    for (size_t i = 0; i < d; i++) v.at[t] += (e[i] - m.at[t]) * (e[i] - m.at[t]) / (double)d;
+  }
+  rapt__sheet_heading(w->sheet, "Algorithm 6, layer_norm: %s", what);
+  step(w, 6, 1);
+  tokens(w, "m of every token", m);
+  step(w, 6, 2);
+  tokens(w, "v of every token", v);
+  step(w, 6, 3);
+  weights(w, "gamma", p->gamma, 1, d);
+  weights(w, "beta", p->beta, 1, d);
+  tokens(w, "normalised, scaled and shifted", on->out);
+  return RAPT_OK;
 }
 
 /* The tape keeps what the softmax made of the scores; the scores themselves are made again here. */
-static void head(rapt__out *out, size_t number, const rapt__formal_attention_params *p,
-                 const rapt__formal_attention_tape *tape) {
-  double scores[WORDS * WORDS], mask[WORDS * WORDS];
-  rapt__formal_tokens s = {WORDS, WORDS, scores};
-  rapt__out_printf(out, "-- Head %zu: algorithm 4, Attention --\n\n", number);
-  matrix(out, "W_q", p->w_q, p->d_attn, p->d_x, NONE);
-  matrix(out, "b_q", p->b_q, 1, p->d_attn, NONE);
-  tokens(out, "queries Q = W_q X + b_q", tape->q);
-  matrix(out, "W_k", p->w_k, p->d_attn, p->d_z, NONE);
-  matrix(out, "b_k", p->b_k, 1, p->d_attn, NONE);
-  tokens(out, "keys K = W_k Z + b_k", tape->k);
-  matrix(out, "W_v", p->w_v, p->d_out, p->d_z, NONE);
-  matrix(out, "b_v", p->b_v, 1, p->d_out, NONE);
-  tokens(out, "values V = W_v Z + b_v", tape->v);
-  rapt__formal_linear(tape->k.at, NULL, tape->q, s);
-  tokens(out, "scores S = K^T Q: a row asks, a column answers", s);
-  for (size_t i = 0; i < WORDS * WORDS; i++) {
-    mask[i] = i % WORDS <= i / WORDS;
-    scores[i] = mask[i] != 0 ? scores[i] / sqrt((double)p->d_attn) : -INFINITY;
+static rapt_status head(walk *w, size_t number, size_t heads, const rapt__formal_attention_params *p,
+                        const rapt__formal_attention_tape *on) {
+  rapt__formal_tokens s, mask;
+  RAPT_TRY(rapt__formal_tokens_new(w->arena, w->words, w->words, &s));
+  RAPT_TRY(rapt__formal_tokens_new(w->arena, w->words, w->words, &mask));
+  rapt__sheet_heading(w->sheet, "Algorithm 4, Attention: head %zu of %zu", number, heads);
+  step(w, 4, 1);
+  weights(w, "W_q", p->w_q, p->d_attn, p->d_x);
+  weights(w, "b_q", p->b_q, 1, p->d_attn);
+  tokens(w, "queries Q", on->q);
+  step(w, 4, 2);
+  weights(w, "W_k", p->w_k, p->d_attn, p->d_z);
+  weights(w, "b_k", p->b_k, 1, p->d_attn);
+  tokens(w, "keys K", on->k);
+  step(w, 4, 3);
+  weights(w, "W_v", p->w_v, p->d_out, p->d_z);
+  weights(w, "b_v", p->b_v, 1, p->d_out);
+  tokens(w, "values V", on->v);
+  step(w, 4, 4);
+  rapt__formal_linear(on->k.at, NULL, on->q, s);
+  square(w, "scores S: a row asks, a column answers", s.at);
+  step(w, 4, 5);
+  for (size_t i = 0; i < w->words * w->words; i++) {
+    mask.at[i] = i % w->words <= i / w->words;
+    s.at[i] = mask.at[i] != 0 ? s.at[i] / sqrt((double)p->d_attn) : -INFINITY;
   }
-  matrix(out, "mask: 1 where the column's word is not later than the row's", mask, WORDS, WORDS, BY_TOKEN);
-  tokens(out, "masked scores over sqrt(d_attn)", s);
-  tokens(out, "weights A = softmax of each row; a row sums to 1", tape->a);
-  tokens(out, "mixed values V A", tape->out);
+  square(w, "Mask: 1 where the column's word is not later than the row's", mask.at);
+  square(w, "masked scores over sqrt d_attn", s.at);
+  step(w, 4, 6);
+  square(w, "softmax: the weights of a row sum to 1", on->a.at);
+  tokens(w, "V softmax: the values mixed", on->out);
+  return RAPT_OK;
 }
 
-static void walk(rapt__out *out, const rapt__formal_d *theta, const rapt__formal_d_tape *tape) {
+static rapt_status attention(walk *w, const rapt__formal_mhattention_params *p,
+                             const rapt__formal_mhattention_tape *on) {
+  for (size_t h = 0; h < p->heads; h++) RAPT_TRY(head(w, h + 1, p->heads, &p->head[h], &on->head[h]));
+  rapt__sheet_heading(w->sheet, "Algorithm 5, MHAttention");
+  steps(w, 5, 1, 3);
+  tokens(w, "Y: the heads side by side", on->y);
+  step(w, 5, 4);
+  weights(w, "W_o", p->w_o, p->d_out, p->heads * p->d_mid);
+  weights(w, "b_o", p->b_o, 1, p->d_out);
+  tokens(w, "W_o Y + b_o", on->out);
+  return RAPT_OK;
+}
+
+static rapt_status embed(walk *w, const rapt__formal_d *theta, rapt__formal_tokens x) {
   const rapt__formal_hyper *h = &theta->hyper;
-  const rapt__formal_layer_params *p = theta->layer;
-  const rapt__formal_layer_tape *on = tape->layer;
-  rapt__out_printf(out,
-                   "Five words through one layer of DTransformer (algorithm 10 of Phuong and Hutter 2022)\n\n"
-                   "The weights are random and small in number: what is shown is where every number comes from, "
-                   "not what a\ntrained model would think. A row is a token; the note writes tokens as columns.\n\n"
-                   "sentence:");
-  for (int t = 0; t < WORDS; t++) rapt__out_printf(out, " %s", vocabulary[sentence[t]]);
-  rapt__out_printf(out, "\nids:     ");
-  for (int t = 0; t < WORDS; t++) rapt__out_printf(out, " %d", (int)sentence[t]);
-  rapt__out_printf(out, "\n\n== Algorithms 1 and 2: embeddings ==\n\n");
-  matrix(out, "W_e, a row an id", theta->w_e, h->vocab, h->d_e, BY_ID);
-  matrix(out, "W_p, a row a position", theta->w_p, h->max_length, h->d_e, NONE);
-  tokens(out, "X: the row of the id plus the row of the position", on->norm_1.x);
-  rapt__out_printf(out, "== Algorithm 6: layer_norm before the attention ==\n\n");
-  norm(out, "X normalised: both X and Z of the attention", &p->norm_1, on->norm_1.out);
-  rapt__out_printf(out, "== Algorithm 5: MHAttention, causal ==\n\n");
-  for (size_t i = 0; i < h->heads; i++) head(out, i + 1, &p->attention.head[i], &on->attention.head[i]);
-  rapt__out_printf(out, "-- All heads --\n\n");
-  tokens(out, "Y: the heads side by side", on->attention.y);
-  matrix(out, "W_o", p->attention.w_o, h->d_e, h->heads * h->d_mid, NONE);
-  matrix(out, "b_o", p->attention.b_o, 1, h->d_e, NONE);
-  tokens(out, "W_o Y + b_o", on->attention.out);
-  tokens(out, "X plus that", on->norm_2.x);
-  rapt__out_printf(out, "== Algorithm 6 again, then the feed-forward part ==\n\n");
-  norm(out, "X normalised", &p->norm_2, on->norm_2.out);
-  matrix(out, "W_mlp1", p->mlp.w_1, h->d_mlp, h->d_e, NONE);
-  matrix(out, "b_mlp1", p->mlp.b_1, 1, h->d_mlp, NONE);
-  tokens(out, "U = W_mlp1 X + b_mlp1", on->mlp.u);
-  tokens(out, "GELU(U)", on->mlp.h);
-  matrix(out, "W_mlp2", p->mlp.w_2, h->d_e, h->d_mlp, NONE);
-  matrix(out, "b_mlp2", p->mlp.b_2, 1, h->d_e, NONE);
-  tokens(out, "W_mlp2 GELU(U) + b_mlp2", on->mlp.out);
-  tokens(out, "X plus that", tape->norm.x);
-  rapt__out_printf(out, "== Algorithms 6 and 7: the last layer_norm and unembedding ==\n\n");
-  norm(out, "X normalised", &theta->norm, tape->norm.out);
-  matrix(out, "W_u, a row an id", theta->w_u, h->vocab, h->d_e, BY_ID);
-  rapt__out_printf(out, "columns of P:");
-  for (int v = 0; v < VOCAB; v++) rapt__out_printf(out, " %s", vocabulary[v]);
-  rapt__out_printf(out, "\n");
-  tokens(out, "P = softmax(W_u X): the word that follows each", tape->p);
+  rapt__formal_tokens ids, e, positions;
+  RAPT_TRY(rapt__formal_tokens_new(w->arena, w->words, 1, &ids));
+  RAPT_TRY(rapt__formal_tokens_new(w->arena, w->words, h->d_e, &e));
+  for (size_t t = 0; t < w->words; t++) {
+    ids.at[t] = w->ids[t];
+    rapt__formal_token_embedding(theta->w_e, h->d_e, (size_t)w->ids[t], rapt__formal_row(e, t));
+  }
+  positions = (rapt__formal_tokens){w->words, h->d_e, theta->w_p};
+  rapt__sheet_heading(w->sheet, "Algorithms 1 and 2, embeddings");
+  tokens(w, "x: the ids, counted from 0", ids);
+  step(w, 1, 1);
+  matrix(w, "W_e, a row an id", theta->w_e, h->vocab, h->d_e, w->vocabulary, NULL);
+  tokens(w, "W_e[:, x[t]]", e);
+  step(w, 2, 1);
+  tokens(w, "W_p[:, t]: position t is that of the word", positions);
+  rapt__sheet_heading(w->sheet, "Algorithm 10, DTransformer: lines 1 to 4");
+  steps(w, 10, 1, 3);
+  tokens(w, "X", x);
+  step(w, 10, 4);
+  return RAPT_OK;
 }
 
-rapt_status rapt__formal_walk(rapt__run *run, rapt__arena *arena, const char *path) {
-  const rapt__formal_hyper hyper = {
-      .vocab = VOCAB, .max_length = WORDS, .layers = 1, .heads = 2, .d_e = 4, .d_mlp = 6, .d_attn = 2, .d_mid = 2};
-  uint64_t seed = (uint64_t)run->common.seed;
+static rapt_status layer(walk *w, const rapt__formal_layer_params *p, const rapt__formal_layer_tape *on,
+                         rapt__formal_tokens out) {
+  RAPT_TRY(norm(w, "before the attention", &p->norm_1, &on->norm_1));
+  step(w, 10, 5);
+  tokens(w, "X~", on->norm_1.out);
+  RAPT_TRY(attention(w, &p->attention, &on->attention));
+  step(w, 10, 6);
+  tokens(w, "X", on->norm_2.x);
+  RAPT_TRY(norm(w, "before the feed-forward part", &p->norm_2, &on->norm_2));
+  step(w, 10, 7);
+  tokens(w, "X~", on->norm_2.out);
+  rapt__sheet_heading(w->sheet, "Algorithm 10, DTransformer: the feed-forward part");
+  step(w, 10, 8);
+  weights(w, "W_mlp1", p->mlp.w_1, p->mlp.d_mlp, p->mlp.d_e);
+  weights(w, "b_mlp1", p->mlp.b_1, 1, p->mlp.d_mlp);
+  tokens(w, "U = W_mlp1 X~ + b_mlp1", on->mlp.u);
+  tokens(w, "GELU(U)", on->mlp.h);
+  weights(w, "W_mlp2", p->mlp.w_2, p->mlp.d_e, p->mlp.d_mlp);
+  weights(w, "b_mlp2", p->mlp.b_2, 1, p->mlp.d_e);
+  tokens(w, "W_mlp2 GELU(U) + b_mlp2", on->mlp.out);
+  tokens(w, "X", out);
+  return RAPT_OK;
+}
+
+/* The last step picks a word, as algorithm 14 does at temperature 0. */
+static rapt_status unembed(walk *w, const rapt__formal_d *theta, const rapt__formal_d_tape *tape) {
+  const rapt__formal_hyper *h = &theta->hyper;
+  rapt__formal_tokens scores;
+  RAPT_TRY(rapt__formal_tokens_new(w->arena, w->words, h->vocab, &scores));
+  RAPT_TRY(norm(w, "the last one", &theta->norm, &tape->norm));
+  step(w, 10, 10);
+  rapt__sheet_heading(w->sheet, "Algorithm 7, unembedding");
+  step(w, 7, 1);
+  matrix(w, "W_u, a row an id", theta->w_u, h->vocab, h->d_e, w->vocabulary, NULL);
+  rapt__formal_linear(theta->w_u, NULL, tape->norm.out, scores);
+  matrix(w, "W_u X", scores.at, w->words, h->vocab, w->word, w->vocabulary);
+  step(w, 10, 11);
+  matrix(w, "P: the word that follows each", tape->p.at, w->words, h->vocab, w->word, w->vocabulary);
+  int32_t next = rapt__formal_sample(rapt__formal_row(tape->p, w->words - 1), h->vocab, 0, 0);
+  rapt__sheet_say(w->sheet, "Read the last row: behind \"%s\" these weights expect \"%s\".", w->word[w->words - 1],
+                  w->vocabulary[next]);
+  return RAPT_OK;
+}
+
+/* The lines of one algorithm, from `line` on; returns the first of the next. */
+static const rapt__formal_line *list(rapt__text *out, const rapt__formal_line *line, rapt_status *status) {
+  int algorithm = line->algorithm;
+  *status = rapt__text_addf(out, "%d  %s\n", algorithm, rapt__formal_names[algorithm]);
+  for (; *status == RAPT_OK && line->algorithm == algorithm; line++) {
+    rapt__formal_place place;
+    char number[16];
+    if (!rapt__formal_place_find(algorithm, line->line, &place)) continue;
+    const char *file = strrchr(place.path, '/');
+    snprintf(number, sizeof number, "%d.%d", algorithm, line->line);
+    *status =
+        rapt__text_addf(out, "%-6s%-70.70s %s:%d\n", number, line->text, file ? file + 1 : place.path, place.number);
+  }
+  return line;
+}
+
+/* Every line of all algorithms with its place, so that the note can be read beside the source. */
+static rapt_status table(walk *w) {
+  rapt__text text;
+  rapt_status status = RAPT_OK;
+  rapt__sheet_heading(w->sheet, "The fifteen algorithms and their lines in src/explain/formal/");
+  rapt__text_init(&text, w->arena->ctx);
+  for (const rapt__formal_line *line = rapt__formal_lines; line->algorithm && status == RAPT_OK;) {
+    text.size = 0;
+    line = list(&text, line, &status);
+    if (status == RAPT_OK) rapt__sheet_block(w->sheet, text.data);
+  }
+  rapt__text_free(&text);
+  return status;
+}
+
+static rapt_status walk_through(walk *w, uint64_t seed) {
+  const rapt__formal_hyper hyper = {.vocab = w->vocab,
+                                    .max_length = w->words,
+                                    .layers = 1,
+                                    .heads = 2,
+                                    .d_e = 4,
+                                    .d_mlp = 6,
+                                    .d_attn = 2,
+                                    .d_mid = 2};
   rapt__formal_d d;
   rapt__formal_d_tape tape;
-  rapt__out out;
-  RAPT_TRY(rapt__formal_d_new(arena, &hyper, 0.7, seed, &d));
+  RAPT_TRY(rapt__formal_d_new(w->arena, &hyper, 0.7, seed, &d));
   rapt__formal_shake(d.all, d.count, 0.1, seed + 20);
-  RAPT_TRY(rapt__formal_dtransformer(arena, sentence, WORDS, &d, &tape));
-  RAPT_TRY(rapt__out_open(run->ctx, path, &out));
-  walk(&out, &d, &tape);
-  return rapt__out_commit(&out);
+  RAPT_TRY(rapt__formal_dtransformer(w->arena, w->ids, w->words, &d, &tape));
+  rapt__sheet_heading(w->sheet, "A sentence through one layer of DTransformer");
+  rapt__sheet_say(w->sheet,
+                  "The weights are random and few (%zu numbers, seed %llu): what is shown is where every number comes\n"
+                  "from, not what a trained model would think. A row is a token; the note writes tokens as columns.\n"
+                  "A step is a line of the note's pseudocode (4.5: algorithm 4, line 5), below it the line of C.",
+                  d.count, (unsigned long long)seed);
+  RAPT_TRY(embed(w, &d, tape.layer->norm_1.x));
+  RAPT_TRY(layer(w, d.layer, tape.layer, tape.norm.x));
+  RAPT_TRY(unembed(w, &d, &tape));
+  RAPT_TRY(table(w));
+  return w->sheet->status;
+}
+
+rapt_status rapt__formal_walk(rapt__sheet *sheet, rapt__arena *arena, const char *sentence, uint64_t seed) {
+  walk w = {.sheet = sheet, .arena = arena};
+  /* "the" stands twice: its place alone tells the two apart. */
+  RAPT_TRY(split(&w, sentence ? sentence : "the dog sees the cat"));
+  return walk_through(&w, seed);
 }

@@ -5,10 +5,10 @@
 #include "base/file.h"
 #include "formats/svg.h"
 #include "kernels/kernels.h"
+#include "train/metrics.h"
 #include "train/report.h"
 
-#include <stdlib.h>
-#include <string.h>
+#include <math.h>
 
 typedef struct curve {
   double *x, *y; /* in the run's arena */
@@ -17,48 +17,49 @@ typedef struct curve {
 
 enum { POINTS = 400 };
 
-static double field(const char *line, const char *name) {
-  const char *at = strstr(line, name);
-  return at ? strtod(at + strlen(name), NULL) : 0;
+typedef struct reading {
+  curve *train, *valid;
+  size_t lines, group, in_group; /* group: updates of one point */
+  double sum;
+} reading;
+
+static rapt_status count_line(void *user, const rapt__metric *metric) {
+  (void)metric;
+  ((reading *)user)->lines++;
+  return RAPT_OK;
+}
+
+static rapt_status add_line(void *user, const rapt__metric *metric) {
+  reading *r = user;
+  if (!isnan(metric->eval_loss)) {
+    r->valid->x[r->valid->count] = (double)metric->step;
+    r->valid->y[r->valid->count++] = metric->eval_loss;
+    return RAPT_OK;
+  }
+  r->sum += metric->loss;
+  if (++r->in_group < r->group) return RAPT_OK;
+  r->train->x[r->train->count] = (double)metric->step;
+  r->train->y[r->train->count++] = r->sum / (double)r->group;
+  r->in_group = 0;
+  r->sum = 0;
+  return RAPT_OK;
 }
 
 static bool room(rapt__run *run, curve *c, size_t lines) {
-  c->x = rapt__arena_new(&run->arena, lines, sizeof *c->x);
-  c->y = rapt__arena_new(&run->arena, lines, sizeof *c->y);
+  c->x = rapt__arena_new(&run->arena, lines + 1, sizeof *c->x);
+  c->y = rapt__arena_new(&run->arena, lines + 1, sizeof *c->y);
   return c->x && c->y;
 }
 
 /* Steps averaged in at most POINTS groups, and every evaluation. */
 static rapt_status read_curves(rapt__run *run, curve *train, curve *valid) {
-  char *text;
-  size_t size, lines = 1;
   const char *path = rapt__run_path(run, "metrics.jsonl");
+  reading r = {.train = train, .valid = valid};
   if (!path) return RAPT_ENOMEM;
-  RAPT_TRY(rapt__file_read(run->ctx, path, (size_t)1 << 31, &text, &size));
-  for (size_t i = 0; i < size; i++) lines += text[i] == '\n';
-  rapt_status status = room(run, train, lines) && room(run, valid, lines) ? RAPT_OK : RAPT_ENOMEM;
-  size_t group = lines / POINTS + 1, in_group = 0;
-  double sum = 0;
-  for (char *line = text; status == RAPT_OK && line && *line;) {
-    char *end = strchr(line, '\n');
-    if (end) *end = 0;
-    double step = field(line, "\"step\": ");
-    if (strstr(line, "\"eval_loss\": ")) {
-      valid->x[valid->count] = step;
-      valid->y[valid->count++] = field(line, "\"eval_loss\": ");
-    } else {
-      sum += field(line, "\"loss\": ");
-      if (++in_group == group) {
-        train->x[train->count] = step;
-        train->y[train->count++] = sum / (double)group;
-        in_group = 0;
-        sum = 0;
-      }
-    }
-    line = end ? end + 1 : NULL;
-  }
-  rapt__free(run->ctx, text);
-  return status;
+  RAPT_TRY(rapt__metrics_read(run->ctx, path, count_line, &r));
+  r.group = r.lines / POINTS + 1;
+  if (!room(run, train, r.lines) || !room(run, valid, r.lines)) return RAPT_ENOMEM;
+  return rapt__metrics_read(run->ctx, path, add_line, &r);
 }
 
 rapt_status rapt__lm_report(rapt__run *run, const rapt__trainer *t, const char *const (*figures)[4],

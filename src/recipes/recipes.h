@@ -4,6 +4,7 @@
 
 #include <rapt/recipe.h>
 #include "base/config.h"
+#include "explain/sheet.h"
 #include "train/settings.h"
 
 #include <stdio.h>
@@ -26,14 +27,27 @@ typedef struct rapt__run {
   rapt__train_settings train;
   void *own;   /* the recipe's own settings struct, zeroed */
   void *model; /* settings of its architecture, zeroed; NULL without one */
-  rapt__config configs[5];
+  rapt__config configs[6];
   size_t config_count;
   bool resume;
-  bool changed; /* a setting that the pass mark stands on was changed by the user */
+  bool changed;          /* a setting that the pass mark stands on was changed by the user */
+  const char *id;        /* in the index of runs and in run.json */
+  bool unindexed;        /* the index could not be written, and that was told */
+  double begun, seconds; /* clock at the start; training time of earlier sessions */
   rapt_train_fn tell;
   void *tell_user;
   rapt_run_result *result;
 } rapt__run;
+
+/* An explanation under way: what was asked for, and the sheet that takes the answer. */
+typedef struct rapt__explanation {
+  rapt_context *ctx;
+  rapt__arena arena;
+  const rapt__recipe *recipe;
+  const char *sentence; /* the user's, or NULL */
+  uint64_t seed;
+  rapt__sheet *sheet;
+} rapt__explanation;
 
 struct rapt__recipe {
   rapt_recipe_info info;
@@ -41,10 +55,14 @@ struct rapt__recipe {
   const rapt__key *keys;    /* of its own settings, or NULL */
   size_t own_size;
   const char *const *defaults; /* "key=value" over the tables' defaults, NULL-terminated */
+  bool no_data, no_training;   /* it has no setting `data`, none of `train.*`: they would do nothing */
   rapt_status (*run)(rapt__run *run);
+  rapt_status (*explain)(rapt__explanation *explanation); /* for `rapt explain`, or NULL */
 };
 
 extern const rapt__recipe *const rapt__recipes[]; /* then NULL */
+/* The recipe of that name, or NULL after a sentence that names the nearest one. */
+const rapt__recipe *rapt__recipe_named(rapt_context *ctx, const char *id);
 
 /* A line of the result or a note to whoever watches. */
 void rapt__run_say(rapt__run *run, rapt_event event, const char *fmt, ...) RAPT_PRINTF(3, 4);

@@ -5,14 +5,17 @@
 #include "formats/json.h"
 #include "formats/yaml.h"
 #include "models/models.h"
+#include "recipes/run_index.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-static const rapt__key common_keys[] = {{"data", NULL, RAPT__KEY_TEXT, offsetof(rapt__common, data), "", 0, 0, NULL,
-                                         "a file, or the name of a data set below RAPT_DATA"},
-                                        {"out", NULL, RAPT__KEY_TEXT, offsetof(rapt__common, out), "", 0, 0, NULL,
+static const rapt__key data_keys[] = {{"data", NULL, RAPT__KEY_TEXT, offsetof(rapt__common, data), "", 0, 0, NULL,
+                                       "a file, or the name of a data set below RAPT_DATA"},
+                                      {0}};
+static const rapt__key common_keys[] = {{"out", NULL, RAPT__KEY_TEXT, offsetof(rapt__common, out), "", 0, 0, NULL,
                                          "run directory; empty: runs/RECIPE-DATE-TIME"},
                                         {"seed", NULL, RAPT__KEY_INT, offsetof(rapt__common, seed), "1", 0, 1e15, NULL,
                                          "of weights, batches, dropout and samples"},
@@ -54,6 +57,12 @@ static rapt_status unknown(rapt_context *ctx, const char *id) {
                     near ? "; did you mean \"" : "", near ? near : "", near ? "\"" : "");
 }
 
+const rapt__recipe *rapt__recipe_named(rapt_context *ctx, const char *id) {
+  const rapt__recipe *recipe = find(id);
+  if (!recipe) unknown(ctx, id);
+  return recipe;
+}
+
 static rapt_status set(rapt__run *run, const char *setting, const char *where) {
   return rapt__config_set(run->ctx, &run->arena, run->configs, run->config_count, setting, NULL, where);
 }
@@ -62,7 +71,8 @@ static rapt_status set(rapt__run *run, const char *setting, const char *where) {
 static rapt_status begin(rapt__run *run, rapt_context *ctx, const rapt__recipe *recipe) {
   *run = (rapt__run){.ctx = ctx, .recipe = recipe};
   rapt__arena_init(&run->arena, ctx);
-  run->common.preset = "";
+  run->common.data = run->common.preset = "";
+  if (!recipe->no_data) run->configs[run->config_count++] = (rapt__config){data_keys, &run->common};
   run->configs[run->config_count++] = (rapt__config){common_keys, &run->common};
   if (recipe->info.presets) run->configs[run->config_count++] = (rapt__config){preset_keys, &run->common};
   if (recipe->keys) {
@@ -76,7 +86,7 @@ static rapt_status begin(rapt__run *run, rapt_context *ctx, const rapt__recipe *
     if (!run->model) return RAPT_ENOMEM;
     run->configs[run->config_count++] = (rapt__config){arch->keys, run->model};
   }
-  run->configs[run->config_count++] = (rapt__config){rapt__train_keys, &run->train};
+  if (!recipe->no_training) run->configs[run->config_count++] = (rapt__config){rapt__train_keys, &run->train};
   RAPT_TRY(rapt__config_defaults(ctx, &run->arena, run->configs, run->config_count));
   for (int i = 0; recipe->defaults && recipe->defaults[i]; i++)
     RAPT_TRY(set(run, recipe->defaults[i], recipe->info.id));
@@ -166,9 +176,21 @@ rapt_status rapt__run_text(rapt__run *run, const char *file, char **text, size_t
 
 /* ---- run.json: recipe and every setting, so that a run can be repeated and resumed ---- */
 
+/* A path may be any bytes, JSON may not; a run that lost one could not be resumed. */
+static rapt_status keep_setting(rapt__run *run, json_t *settings, const char *name, const rapt__text *value) {
+  const char *bytes = value->size ? value->data : "";
+  json_t *text = json_stringn(bytes, value->size);
+  if (text) return json_object_set_new(settings, name, text) == 0 ? RAPT_OK : rapt__fail_memory(run->ctx, 0);
+  text = json_stringn_nocheck(bytes, value->size);
+  if (!text) return rapt__fail_memory(run->ctx, 0);
+  json_decref(text);
+  return rapt__fail(run->ctx, RAPT_EINVAL, "the value of %s is not UTF-8, so run.json cannot keep it", name);
+}
+
 static rapt_status save_settings(rapt__run *run) {
-  json_t *settings = json_object(), *root = json_pack("{s:s,s:s,s:b,s:o}", "recipe", run->recipe->info.id, "rapt",
-                                                      rapt_version(), "changed", run->changed, "settings", settings);
+  json_t *settings = json_object(),
+         *root = json_pack("{s:s,s:s,s:s,s:b,s:o}", "id", run->id, "recipe", run->recipe->info.id, "rapt",
+                           rapt_version(), "changed", run->changed, "settings", settings);
   rapt__text text;
   rapt__text_init(&text, run->ctx);
   rapt_status status = root ? RAPT_OK : RAPT_ENOMEM;
@@ -176,8 +198,7 @@ static rapt_status save_settings(rapt__run *run) {
     for (const rapt__key *key = run->configs[c].keys; key->name && status == RAPT_OK; key++) {
       text.size = 0;
       status = rapt__config_print(&text, key, (char *)run->configs[c].values + key->offset);
-      if (status == RAPT_OK)
-        json_object_set_new(settings, key->name, json_stringn(text.size ? text.data : "", text.size));
+      if (status == RAPT_OK) status = keep_setting(run, settings, key->name, &text);
     }
   rapt__text_free(&text);
   char *dump = status == RAPT_OK ? json_dumps(root, JSON_INDENT(2)) : NULL, *path = rapt__run_path(run, "run.json");
@@ -283,14 +304,19 @@ static rapt_status check_model(rapt__run *run) {
 
 static rapt_status go(rapt__run *run, rapt_train_fn tell, void *user, rapt_run_result *result) {
   memset(result, 0, sizeof *result);
+  result->figure = NAN; /* until the recipe has one */
   run->tell = tell;
   run->tell_user = user;
   run->result = result;
   RAPT_TRY(check_model(run));
   RAPT_TRY(choose_directory(run));
   snprintf(result->dir, sizeof result->dir, "%s", run->common.out);
+  RAPT_TRY(rapt__run_index_id(run, run->id));
   RAPT_TRY(save_settings(run));
-  return run->recipe->run(run);
+  rapt__run_index_begin(run);
+  rapt_status status = run->recipe->run(run);
+  rapt__run_index_end(run, status);
+  return status;
 }
 
 rapt_status rapt_recipe_train(rapt_context *ctx, const char *id, const char *const *settings, int count,
@@ -383,6 +409,7 @@ static rapt_status resume(rapt__run *run, json_t *root, const char *path, const 
   }
   run->common.out = rapt__arena_strdup(&run->arena, dir);
   if (!run->common.out) return RAPT_ENOMEM;
+  run->id = json_string_value(json_object_get(root, "id"));
   run->resume = true;
   return go(run, tell, user, result);
 }

@@ -87,9 +87,9 @@ static rapt_status write_config(const rapt_model *model, const char *path) {
     json_object_set_new(root, key->hf, derived ? json_null() : value_json(key, field));
   }
   json_t *dropout = json_object_get(root, "resid_pdrop");
-  if (dropout) { /* one setting here, three there; attention probabilities are never dropped */
+  if (dropout) { /* one setting here, three there */
     json_object_set(root, "embd_pdrop", dropout);
-    json_object_set_new(root, "attn_pdrop", json_real(0));
+    json_object_set(root, "attn_pdrop", dropout);
   }
   char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
   json_decref(root);

@@ -40,11 +40,30 @@ expect 2 '' 'usage: rapt' "$rapt"
 expect 0 'usage: rapt' '' "$rapt" --help
 expect 0 '^rapt [0-9]+\.[0-9]+\.[0-9]+$' '' "$rapt" --version
 expect 2 '' 'did you mean "train"' "$rapt" trian
-for c in recipes show train eval generate bench doctor; do expect 0 "usage: rapt $c" '' "$rapt" "$c" --help; done
+for c in recipes show explain train eval generate runs bench doctor; do expect 0 "usage: rapt $c" '' "$rapt" "$c" --help; done
 expect 0 '^gpt ' '' "$rapt" recipes
 expect 2 '' 'unexpected argument' "$rapt" recipes more
 expect 0 'model\.layers' '' "$rapt" show gpt
 expect 2 '' 'did you mean "gpt"' "$rapt" show gtp
+expect 2 '' 'which recipe' "$rapt" explain
+expect 2 '' 'did you mean "gpt"' "$rapt" explain gtp
+expect 1 '' 'gpt has no explanation' "$rapt" explain gpt
+expect 2 '' 'unknown option' "$rapt" explain formal-algorithms --slowly
+expect 2 '' 'whole number' "$rapt" explain formal-algorithms --seed 1.5
+expect 2 '' 'needs a value' "$rapt" explain formal-algorithms --html
+expect 2 '' 'more than 8 words' "$rapt" explain formal-algorithms --sentence 'a b c d e f g h i'
+expect 0 'attention\.c:[0-9]+' '' "$rapt" explain formal-algorithms --sentence 'we all like short words' --seed 3 --html page.html --out kept
+cp out.txt walked.txt
+expect 1 '' '' grep "$(printf '\033')" walked.txt
+same 'what is kept differs from what is printed' walked.txt kept/explain.txt
+same 'the two pages differ' page.html kept/explain.html
+expect 0 - '' grep -q '</html>' page.html
+expect 0 'out +' '' "$rapt" show formal-algorithms
+cp out.txt shown.txt
+expect 1 '' '' grep -E '^  (data|train\.)' shown.txt
+expect 2 '' 'data' "$rapt" train formal-algorithms data=text.txt out=refused
+expect 2 '' 'train\.steps' "$rapt" train formal-algorithms train.steps=3 out=refused
+expect 1 - '' test -e refused
 expect 0 'kernels' '' "$rapt" doctor
 expect 2 '' 'which recipe' "$rapt" train
 expect 2 '' 'did you mean "gpt"' "$rapt" train gptt
@@ -64,6 +83,7 @@ expect 1 '' 'nowhere' "$rapt" generate nowhere
 expect 2 '' 'which model' "$rapt" generate
 expect 2 '' 'top-k' "$rapt" generate d --top-k lots
 
+expect 1 '' 'data is not UTF-8' "$rapt" train gpt data=./$'\xff' out=bytes
 for i in $(seq 300); do echo "line $i: the cat sat on mat $((i * 7 % 13))."; done >text.txt
 small="model.layers=1 model.width=16 model.heads=2 model.context=16 train.batch=4 train.warmup=2 train.evals=2 train.sample_tokens=20"
 # shellcheck disable=SC2086
@@ -105,6 +125,70 @@ kill -INT $! 2>/dev/null
 wait $!
 expect 0 - 'done: part' "$rapt" train --resume part
 same 'an interrupted run ends in other weights' whole/model.safetensors part/model.safetensors
+
+# The index of runs: all of the above that began, newest first.
+expect 2 '' 'unknown option' "$rapt" runs --all
+expect 2 '' 'with which other one' "$rapt" runs one
+expect 2 '' 'not "four" too' "$rapt" runs one two four
+expect 2 '' '--limit needs' "$rapt" runs --limit 0
+expect 2 '' '--limit needs' "$rapt" runs --limit
+expect 2 '' '--plot draws two' "$rapt" runs --plot p.svg
+expect 2 '' 'stands alone' "$rapt" runs --prune --json
+expect 2 '' 'did you mean "gpt"' "$rapt" runs --recipe gtp
+expect 0 '' 'no runs of adam' "$rapt" runs --recipe adam
+expect 0 '^\[\]$' '' "$rapt" runs --recipe adam --json
+expect 0 "^[0-9a-f]{8} +gpt +done +400 +[0-9.]+ +[0-9.]+ +- +[0-9.]+ +20[0-9-]+ [0-9:]+ +$work/part\$" '' "$rapt" runs
+expect 0 "gpt +failed +- .*$work/none\$" '' "$rapt" runs
+expect 0 - '' "$rapt" runs --limit 1
+grep -c . out.txt >lines.txt
+echo 2 >two.txt
+same '--limit 1 is not a title and a run' lines.txt two.txt
+grep -q "$work/part\$" out.txt || { failed=$((failed + 1)) && echo "failed: the newest run is not the first"; }
+expect 0 'no settings differ' '' "$rapt" runs whole part
+expect 0 '^train\.steps +40 +400$' 'both.svg' "$rapt" runs one part --plot both.svg
+expect 0 'svg' '' head -c 200 both.svg
+expect 1 '' 'did you mean "whole"' "$rapt" runs whoel part
+expect 1 - 'metrics.jsonl' "$rapt" runs whole none --plot none.svg
+expect 1 - '' test -e none.svg
+"$rapt" runs --json >runs.json
+expect 0 '^400 done gpt$' '' python3 -c '
+import json
+run = json.load(open("runs.json"))[0]
+print(run["steps"], run["state"], run["recipe"])
+assert json.loads(run["settings"])["model.width"] == "16" and run["figure"] > 0 and len(run["id"]) == 16'
+"$rapt" runs one part --json >pair.json
+expect 0 '40.*400' '' python3 -c 'import json; print(json.load(open("pair.json"))["settings"]["train.steps"])'
+id=$(python3 -c 'import json; print(json.load(open("runs.json"))[0]["id"][:9])')
+expect 0 "$work/part" '' "$rapt" runs "$id" one
+# A terminal of 50 columns gets lines of 50 characters.
+expect 0 - - script -qec "stty cols 50; '$rapt' runs" terminal.txt
+tr -d '\r' <terminal.txt | grep -v '^Script' | awk 'length > 50' >long.txt
+expect 0 '' '' cat long.txt
+expect 0 '^id +recipe' '' cat terminal.txt
+# Killed: lost, until it goes on.
+# shellcheck disable=SC2086
+"$rapt" train gpt data=text.txt out=killed train.steps=400000 $small >/dev/null 2>&1 &
+for _ in $(seq 200); do
+  [ -s killed/metrics.jsonl ] && break
+  sleep 0.01
+done
+expect 0 'running .*/killed$' '' "$rapt" runs --limit 1
+kill -9 $!
+wait $! 2>/dev/null
+expect 0 'lost .*/killed$' '' "$rapt" runs --limit 1
+# What steers a terminal is not printed.
+mkdir "$(printf 'odd\033[2Jname')"
+expect 1 - - "$rapt" train gpt data=./none.txt out="$(printf 'odd\033[2Jname')"
+expect 0 'odd\?\[2Jname$' '' "$rapt" runs --limit 1
+expect 0 'odd.u001b\[2Jname' '' "$rapt" runs --limit 1 --json
+rm -r odd* killed
+expect 0 'forgot 2 runs' '' "$rapt" runs --prune
+expect 0 'forgot 0 runs' '' "$rapt" runs --prune
+# A damaged index is an error here and a note there.
+head -c 3000 /dev/zero >home/runs.db
+expect 1 '' "^rapt: $work/home/runs\.db" "$rapt" runs
+# shellcheck disable=SC2086
+expect 0 'validation loss' 'not noted in the index of runs: .*home/runs\.db' "$rapt" train gpt data=text.txt out=unnoted train.steps=3 $small
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

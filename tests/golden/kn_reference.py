@@ -48,7 +48,8 @@ def discounts(table, modified):
 
 
 class KneserNey:
-    def __init__(self, text, order, modified):
+    def __init__(self, text, order, modified, vocabulary=VOCAB):
+        self.vocabulary = vocabulary
         raw = [Counter() for _ in range(order + 1)]
         left = [defaultdict(set) for _ in range(order + 1)]
         for s in text:
@@ -71,16 +72,20 @@ class KneserNey:
         for k in range(1, order + 1):
             for gram, c in self.tables[k].items():
                 self.rows[k][gram[:-1]][gram[-1]] = c
+        # (total, discounted mass) of every context's row
+        self.sums = [
+            {context: (sum(row.values()), sum(self.d[k][min(c, 3)] for c in row.values())) for context, row in rows.items()}
+            for k, rows in enumerate(self.rows)
+        ]
 
     def prob(self, context, w):
-        p = 1 / VOCAB
+        p = 1 / self.vocabulary
         for k in range(1, min(self.order, len(context) + 1) + 1):
-            row = self.rows[k].get(tuple(context[len(context) - k + 1 :]))
+            before = tuple(context[len(context) - k + 1 :])
+            row = self.rows[k].get(before)
             if not row:
                 break
-            d = self.d[k]
-            total = sum(row.values())
-            mass = sum(d[min(c, 3)] for c in row.values())
+            d, (total, mass) = self.d[k], self.sums[k][before]
             c = row.get(w, 0)
             p = (c - d[min(c, 3)] + mass * p) / total
         return p

@@ -35,6 +35,16 @@ static void add(wanted *w, int64_t at, double x, double size) {
   w->tolerance[at] += size;
 }
 
+/* What dropout multiplies a row of probabilities by. */
+static real *mask_of_row(const k_attention *a, int64_t row) {
+  real *keep = malloc((size_t)(a->tk + 1) * sizeof *keep);
+  if (!keep) _exit(2);
+  for (int64_t j = 0; j < a->tk; j++) keep[j] = 1;
+  if (a->dropout > 0)
+    rapt__kernels_at(K_LEVEL_ref)->dropout(a->tk, a->dropout, a->seed, a->stream, (uint64_t)(row * a->tk), keep, keep);
+  return keep;
+}
+
 static void want_row(problem *p, int64_t b, int64_t h, int64_t i, double *s, double *ds) {
   const k_attention *a = &p->a;
   int64_t g = h / (a->heads / a->kv_heads), row = (b * a->heads + h) * a->tq + i;
@@ -56,20 +66,23 @@ static void want_row(problem *p, int64_t b, int64_t h, int64_t i, double *s, dou
   add(&p->lse, row, none ? top : top + log(sum), 1);
   for (int64_t c = 0; c < a->dim_v; c++) add(&p->out, o0 + c, 0, 0);
   for (int64_t c = 0; c < a->dim; c++) add(&p->dq, q0 + c, 0, 0);
+  real *keep = mask_of_row(a, row);
   for (int64_t j = 0; j < a->tk; j++) {
+    double m = (double)keep[j]; /* 0 or 1/(1 − p) */
     int64_t v0 = b * a->v_batch + j * a->v_time + g * a->v_head;
     s[j] = none ? 0 : exp(s[j] - top) / sum;
     ds[j] = size[j] = 0;
     for (int64_t c = 0; c < a->dim_v; c++) {
       double v = (double)a->v[v0 + c], dout = (double)a->dout[o0 + c];
-      add(&p->out, o0 + c, s[j] * v, s[j] * fabs(v));
-      add(&p->dv, v0 + c, s[j] * dout, s[j] * fabs(dout));
-      ds[j] += dout * v;
-      size[j] += fabs(dout * v);
+      add(&p->out, o0 + c, s[j] * m * v, s[j] * m * fabs(v));
+      add(&p->dv, v0 + c, s[j] * m * dout, s[j] * m * fabs(dout));
+      ds[j] += m * dout * v;
+      size[j] += m * fabs(dout * v);
     }
     d += s[j] * ds[j];
     d_size += s[j] * size[j];
   }
+  free(keep);
   for (int64_t j = 0; j < a->tk; j++) {
     int64_t k0 = b * a->k_batch + j * a->k_time + g * a->k_head;
     ds[j] = s[j] * (ds[j] - d);
@@ -279,6 +292,17 @@ static void nothing_to_see(void) {
   }
 }
 
+static void dropped(void) {
+  for (int i = 0; i < 30; i++) {
+    k_attention a = draw(i < 20 ? 30 : 150);
+    a.causal = i % 2;
+    a.dropout = i % 3 == 0 ? (real)0.9 : (real)0.25;
+    a.seed = 5, a.stream = (uint64_t)i << 40;
+    check_case(a, i % 4 == 3, i % 5 == 4);
+  }
+}
+
 static const check_test tests[] = {CHECK_TEST(plain),   CHECK_TEST(masks), CHECK_TEST(biases),
-                                   CHECK_TEST(borders), CHECK_TEST(steep), CHECK_TEST(nothing_to_see)};
+                                   CHECK_TEST(borders), CHECK_TEST(steep), CHECK_TEST(nothing_to_see),
+                                   CHECK_TEST(dropped)};
 CHECK_MAIN(tests)

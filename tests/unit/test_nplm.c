@@ -8,7 +8,7 @@
 #include <rapt/rapt.h>
 #include <zlib.h>
 
-static char root[] = "/tmp/rapt-nplm-XXXXXX";
+static char root[] = "/tmp/rapt-nplm-XXXXXX", home[64];
 
 /* The verb decides the place, three words later: further back than a trigram sees. */
 static void write_sentences(char *out, int count, unsigned state) {
@@ -33,6 +33,8 @@ static int make_root(void **state) {
   (void)state;
   static char text[40000];
   if (!mkdtemp(root)) return 1;
+  snprintf(home, sizeof home, "%s/home", root);
+  if (setenv("RAPT_HOME", home, 1) != 0) return 1; /* runs leave nothing behind in the user's own */
   write_sentences(text, 300, 1);
   write_file("ptb.train.txt.gz", text, true);
   write_sentences(text, 60, 2);
@@ -201,7 +203,8 @@ static void failing_memory_is_reported(void **state) {
       assert_ok(ctx, status);
       calls = memory.calls - before;
     } else {
-      assert_int_equal(status, RAPT_ENOMEM);
+      /* The run's entry in the index, at the very end, is done without. */
+      assert_true(status == RAPT_ENOMEM || (status == RAPT_OK && at > calls - 8));
       tried++;
     }
     close_context(&memory, ctx);

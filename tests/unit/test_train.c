@@ -13,6 +13,9 @@ static char text_path[256];
 static int make_root(void **state) {
   (void)state;
   if (!mkdtemp(root)) return 1;
+  char home[64]; /* runs are noted here and not in the user's index */
+  snprintf(home, sizeof home, "%s/home", root);
+  setenv("RAPT_HOME", home, 1);
   snprintf(text_path, sizeof text_path, "%s/text.txt", root);
   FILE *f = fopen(text_path, "w");
   for (int i = 0; f && i < 400; i++)

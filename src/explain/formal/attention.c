@@ -14,17 +14,17 @@ rapt_status rapt__formal_basic_attention(rapt__arena *arena, const double *e, ra
   RAPT_TRY(rapt__formal_tokens_new(arena, z.length, params->d_out, &values));
   RAPT_TRY(rapt__formal_tokens_new(arena, 1, z.length, &alpha));
   memcpy(token.at, e, params->d_x * sizeof *e);
-  rapt__formal_linear(params->w_q, params->b_q, token, q);
-  rapt__formal_linear(params->w_k, params->b_k, z, k);
-  rapt__formal_linear(params->w_v, params->b_v, z, values);
+  rapt__formal_linear(params->w_q, params->b_q, token, q);  /* 3.1 */
+  rapt__formal_linear(params->w_k, params->b_k, z, k);      /* 3.2 */
+  rapt__formal_linear(params->w_v, params->b_v, z, values); /* 3.3 */
   for (size_t t = 0; t < z.length; t++) {
     for (size_t i = 0; i < q.dim; i++) alpha.at[t] += q.at[i] * rapt__formal_row(k, t)[i];
     alpha.at[t] /= sqrt((double)params->d_attn);
   }
-  rapt__formal_softmax(alpha.at, z.length);
+  rapt__formal_softmax(alpha.at, z.length); /* 3.4 */
   for (size_t i = 0; i < params->d_out; i++) {
     v[i] = 0;
-    for (size_t t = 0; t < z.length; t++) v[i] += alpha.at[t] * rapt__formal_row(values, t)[i];
+    for (size_t t = 0; t < z.length; t++) v[i] += alpha.at[t] * rapt__formal_row(values, t)[i]; /* 3.5 */
   }
   return RAPT_OK;
 }
@@ -48,15 +48,16 @@ rapt_status rapt__formal_attention(rapt__arena *arena, rapt__formal_tokens x, ra
   RAPT_TRY(rapt__formal_tokens_new(arena, z.length, params->d_out, &tape->v));
   RAPT_TRY(rapt__formal_tokens_new(arena, x.length, z.length, &tape->a));
   RAPT_TRY(rapt__formal_tokens_new(arena, x.length, params->d_out, &tape->out));
-  rapt__formal_linear(params->w_q, params->b_q, x, tape->q);
-  rapt__formal_linear(params->w_k, params->b_k, z, tape->k);
-  rapt__formal_linear(params->w_v, params->b_v, z, tape->v);
-  rapt__formal_linear(tape->k.at, NULL, tape->q, tape->a); /* S = K^T Q: score t_z of token t_x is k[t_z] . q[t_x] */
+  rapt__formal_linear(params->w_q, params->b_q, x, tape->q); /* 4.1 */
+  rapt__formal_linear(params->w_k, params->b_k, z, tape->k); /* 4.2 */
+  rapt__formal_linear(params->w_v, params->b_v, z, tape->v); /* 4.3 */
+  /* Score t_z of token t_x is k[t_z] . q[t_x]. */
+  rapt__formal_linear(tape->k.at, NULL, tape->q, tape->a); /* 4.4 */
   for (size_t t_x = 0; t_x < x.length; t_x++) {
     double *s = rapt__formal_row(tape->a, t_x), *out = rapt__formal_row(tape->out, t_x);
     for (size_t t_z = 0; t_z < z.length; t_z++)
-      s[t_z] = allowed(mask, t_z, t_x) ? s[t_z] / sqrt((double)params->d_attn) : -INFINITY;
-    rapt__formal_softmax(s, z.length);
+      s[t_z] = allowed(mask, t_z, t_x) ? s[t_z] / sqrt((double)params->d_attn) : -INFINITY; /* 4.5 */
+    rapt__formal_softmax(s, z.length);                                                      /* 4.6 */
     for (size_t t_z = 0; t_z < z.length; t_z++)
       for (size_t i = 0; i < params->d_out; i++) out[i] += s[t_z] * rapt__formal_row(tape->v, t_z)[i];
   }
@@ -102,13 +103,13 @@ rapt_status rapt__formal_mhattention(rapt__arena *arena, rapt__formal_tokens x, 
   if (!tape->head) return RAPT_ENOMEM;
   RAPT_TRY(rapt__formal_tokens_new(arena, x.length, params->heads * params->d_mid, &tape->y));
   RAPT_TRY(rapt__formal_tokens_new(arena, x.length, params->d_out, &tape->out));
-  for (size_t h = 0; h < params->heads; h++) {
-    RAPT_TRY(rapt__formal_attention(arena, x, z, &params->head[h], mask, &tape->head[h]));
+  for (size_t h = 0; h < params->heads; h++) {                                             /* 5.1 */
+    RAPT_TRY(rapt__formal_attention(arena, x, z, &params->head[h], mask, &tape->head[h])); /* 5.2 */
     for (size_t t = 0; t < x.length; t++)
-      memcpy(rapt__formal_row(tape->y, t) + h * params->d_mid, rapt__formal_row(tape->head[h].out, t),
+      memcpy(rapt__formal_row(tape->y, t) + h * params->d_mid, rapt__formal_row(tape->head[h].out, t), /* 5.3 */
              params->d_mid * sizeof(double));
   }
-  rapt__formal_linear(params->w_o, params->b_o, tape->y, tape->out);
+  rapt__formal_linear(params->w_o, params->b_o, tape->y, tape->out); /* 5.4 */
   return RAPT_OK;
 }
 

@@ -10,22 +10,22 @@ rapt_status rapt__formal_dtransformer(rapt__arena *arena, const int32_t *x_ids, 
   *tape = (rapt__formal_d_tape){.ids = x_ids};
   tape->layer = rapt__arena_new(arena, hyper->layers, sizeof *tape->layer);
   if (!tape->layer) return RAPT_ENOMEM;
-  RAPT_TRY(rapt__formal_embed(arena, hyper, theta->w_e, theta->w_p, x_ids, length, &x));
-  for (size_t l = 0; l < hyper->layers; l++) {
+  RAPT_TRY(rapt__formal_embed(arena, hyper, theta->w_e, theta->w_p, x_ids, length, &x)); /* 10.1 10.2 10.3 */
+  for (size_t l = 0; l < hyper->layers; l++) {                                           /* 10.4 */
     const rapt__formal_layer_params *layer = &theta->layer[l];
     rapt__formal_layer_tape *on = &tape->layer[l];
-    RAPT_TRY(rapt__formal_norm(arena, x, &layer->norm_1, &on->norm_1));
+    RAPT_TRY(rapt__formal_norm(arena, x, &layer->norm_1, &on->norm_1)); /* 10.5 */
     RAPT_TRY(rapt__formal_mhattention(arena, on->norm_1.out, on->norm_1.out, &layer->attention,
                                       RAPT__FORMAL_UNIDIRECTIONAL, &on->attention));
-    RAPT_TRY(rapt__formal_sum(arena, x, on->attention.out, &x));
-    RAPT_TRY(rapt__formal_norm(arena, x, &layer->norm_2, &on->norm_2));
+    RAPT_TRY(rapt__formal_sum(arena, x, on->attention.out, &x));        /* 10.6 */
+    RAPT_TRY(rapt__formal_norm(arena, x, &layer->norm_2, &on->norm_2)); /* 10.7 */
     RAPT_TRY(rapt__formal_mlp(arena, on->norm_2.out, RAPT__FORMAL_GELU, &layer->mlp, &on->mlp));
-    RAPT_TRY(rapt__formal_sum(arena, x, on->mlp.out, &x));
+    RAPT_TRY(rapt__formal_sum(arena, x, on->mlp.out, &x)); /* 10.8 */
   }
-  RAPT_TRY(rapt__formal_norm(arena, x, &theta->norm, &tape->norm));
+  RAPT_TRY(rapt__formal_norm(arena, x, &theta->norm, &tape->norm)); /* 10.10 */
   RAPT_TRY(rapt__formal_tokens_new(arena, length, hyper->vocab, &tape->p));
   for (size_t t = 0; t < length; t++)
-    rapt__formal_unembedding(theta->w_u, hyper->vocab, hyper->d_e, rapt__formal_row(tape->norm.out, t),
+    rapt__formal_unembedding(theta->w_u, hyper->vocab, hyper->d_e, rapt__formal_row(tape->norm.out, t), /* 10.11 */
                              rapt__formal_row(tape->p, t));
   return RAPT_OK;
 }

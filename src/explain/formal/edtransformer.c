@@ -7,16 +7,16 @@ static rapt_status decoder_layer(rapt__arena *arena, rapt__formal_tokens x, rapt
                                  const rapt__formal_decoder_params *params, rapt__formal_decoder_tape *tape) {
   rapt__formal_tokens sum;
   RAPT_TRY(rapt__formal_mhattention(arena, x, x, &params->self, RAPT__FORMAL_UNIDIRECTIONAL, &tape->self));
-  RAPT_TRY(rapt__formal_sum(arena, x, tape->self.out, &sum));
-  RAPT_TRY(rapt__formal_norm(arena, sum, &params->norm_3, &tape->norm_3));
+  RAPT_TRY(rapt__formal_sum(arena, x, tape->self.out, &sum));              /* 8.14 */
+  RAPT_TRY(rapt__formal_norm(arena, sum, &params->norm_3, &tape->norm_3)); /* 8.15 */
   x = tape->norm_3.out;
   RAPT_TRY(rapt__formal_mhattention(arena, x, z, &params->cross, RAPT__FORMAL_BIDIRECTIONAL, &tape->cross));
-  RAPT_TRY(rapt__formal_sum(arena, x, tape->cross.out, &sum));
-  RAPT_TRY(rapt__formal_norm(arena, sum, &params->norm_4, &tape->norm_4));
+  RAPT_TRY(rapt__formal_sum(arena, x, tape->cross.out, &sum));             /* 8.16 */
+  RAPT_TRY(rapt__formal_norm(arena, sum, &params->norm_4, &tape->norm_4)); /* 8.17 */
   x = tape->norm_4.out;
   RAPT_TRY(rapt__formal_mlp(arena, x, RAPT__FORMAL_RELU, &params->mlp, &tape->mlp));
-  RAPT_TRY(rapt__formal_sum(arena, x, tape->mlp.out, &sum));
-  return rapt__formal_norm(arena, sum, &params->norm_5, &tape->norm_5);
+  RAPT_TRY(rapt__formal_sum(arena, x, tape->mlp.out, &sum));            /* 8.18 */
+  return rapt__formal_norm(arena, sum, &params->norm_5, &tape->norm_5); /* 8.19 */
 }
 
 /* dz collects over all layers, as every one of them looks at z; dx receives the gradient of this layer's x. */
@@ -49,19 +49,19 @@ rapt_status rapt__formal_edtransformer(rapt__arena *arena, const int32_t *z, siz
   tape->encoder = rapt__arena_new(arena, hyper->layers, sizeof *tape->encoder);
   tape->decoder = rapt__arena_new(arena, hyper->dec_layers, sizeof *tape->decoder);
   if (!tape->encoder || !tape->decoder) return RAPT_ENOMEM;
-  RAPT_TRY(rapt__formal_embed(arena, hyper, theta->w_e, theta->w_p, z, z_length, &tape->z));
-  for (size_t l = 0; l < hyper->layers; l++) {
+  RAPT_TRY(rapt__formal_embed(arena, hyper, theta->w_e, theta->w_p, z, z_length, &tape->z)); /* 8.1 8.2 8.3 */
+  for (size_t l = 0; l < hyper->layers; l++) {                                               /* 8.4 */
     RAPT_TRY(rapt__formal_encoder_layer(arena, tape->z, RAPT__FORMAL_RELU, &theta->encoder[l], &tape->encoder[l]));
     tape->z = tape->encoder[l].norm_2.out;
   }
-  RAPT_TRY(rapt__formal_embed(arena, hyper, theta->w_e, theta->w_p, x, x_length, &tape->x));
-  for (size_t l = 0; l < hyper->dec_layers; l++) {
+  RAPT_TRY(rapt__formal_embed(arena, hyper, theta->w_e, theta->w_p, x, x_length, &tape->x)); /* 8.10 8.11 8.12 */
+  for (size_t l = 0; l < hyper->dec_layers; l++) {                                           /* 8.13 */
     RAPT_TRY(decoder_layer(arena, tape->x, tape->z, &theta->decoder[l], &tape->decoder[l]));
     tape->x = tape->decoder[l].norm_5.out;
   }
   RAPT_TRY(rapt__formal_tokens_new(arena, x_length, hyper->vocab, &tape->p));
   for (size_t t = 0; t < x_length; t++)
-    rapt__formal_unembedding(theta->w_u, hyper->vocab, hyper->d_e, rapt__formal_row(tape->x, t),
+    rapt__formal_unembedding(theta->w_u, hyper->vocab, hyper->d_e, rapt__formal_row(tape->x, t), /* 8.21 */
                              rapt__formal_row(tape->p, t));
   return RAPT_OK;
 }

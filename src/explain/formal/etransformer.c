@@ -5,11 +5,11 @@ rapt_status rapt__formal_encoder_layer(rapt__arena *arena, rapt__formal_tokens x
                                        const rapt__formal_layer_params *params, rapt__formal_layer_tape *tape) {
   rapt__formal_tokens sum;
   RAPT_TRY(rapt__formal_mhattention(arena, x, x, &params->attention, RAPT__FORMAL_BIDIRECTIONAL, &tape->attention));
-  RAPT_TRY(rapt__formal_sum(arena, x, tape->attention.out, &sum));
-  RAPT_TRY(rapt__formal_norm(arena, sum, &params->norm_1, &tape->norm_1));
+  RAPT_TRY(rapt__formal_sum(arena, x, tape->attention.out, &sum));         /* 8.5 9.5 */
+  RAPT_TRY(rapt__formal_norm(arena, sum, &params->norm_1, &tape->norm_1)); /* 8.6 9.6 */
   RAPT_TRY(rapt__formal_mlp(arena, tape->norm_1.out, activation, &params->mlp, &tape->mlp));
-  RAPT_TRY(rapt__formal_sum(arena, tape->norm_1.out, tape->mlp.out, &sum));
-  return rapt__formal_norm(arena, sum, &params->norm_2, &tape->norm_2);
+  RAPT_TRY(rapt__formal_sum(arena, tape->norm_1.out, tape->mlp.out, &sum)); /* 8.7 9.7 */
+  return rapt__formal_norm(arena, sum, &params->norm_2, &tape->norm_2);     /* 8.8 9.8 */
 }
 
 /* A sum hands its gradient to both of its parts: the gradient at a norm's input is that of the skipped path already,
@@ -38,8 +38,8 @@ rapt_status rapt__formal_etransformer(rapt__arena *arena, const int32_t *x, size
   *tape = (rapt__formal_e_tape){.ids = x};
   tape->layer = rapt__arena_new(arena, hyper->layers, sizeof *tape->layer);
   if (!tape->layer) return RAPT_ENOMEM;
-  RAPT_TRY(rapt__formal_embed(arena, hyper, theta->w_e, theta->w_p, x, length, &tape->x));
-  for (size_t l = 0; l < hyper->layers; l++) {
+  RAPT_TRY(rapt__formal_embed(arena, hyper, theta->w_e, theta->w_p, x, length, &tape->x)); /* 9.1 9.2 9.3 */
+  for (size_t l = 0; l < hyper->layers; l++) {                                             /* 9.4 */
     RAPT_TRY(rapt__formal_encoder_layer(arena, tape->x, RAPT__FORMAL_GELU, &theta->layer[l], &tape->layer[l]));
     tape->x = tape->layer[l].norm_2.out;
   }
@@ -47,11 +47,11 @@ rapt_status rapt__formal_etransformer(rapt__arena *arena, const int32_t *x, size
   RAPT_TRY(rapt__formal_tokens_new(arena, length, hyper->d_f, &tape->h));
   rapt__formal_linear(theta->w_f, theta->b_f, tape->x, tape->u);
   for (size_t i = 0; i < length * hyper->d_f; i++)
-    tape->h.at[i] = rapt__formal_activate(RAPT__FORMAL_GELU, tape->u.at[i]);
-  RAPT_TRY(rapt__formal_norm(arena, tape->h, &theta->norm, &tape->norm));
+    tape->h.at[i] = rapt__formal_activate(RAPT__FORMAL_GELU, tape->u.at[i]); /* 9.10 */
+  RAPT_TRY(rapt__formal_norm(arena, tape->h, &theta->norm, &tape->norm));    /* 9.11 */
   RAPT_TRY(rapt__formal_tokens_new(arena, length, hyper->vocab, &tape->p));
   for (size_t t = 0; t < length; t++)
-    rapt__formal_unembedding(theta->w_u, hyper->vocab, hyper->d_f, rapt__formal_row(tape->norm.out, t),
+    rapt__formal_unembedding(theta->w_u, hyper->vocab, hyper->d_f, rapt__formal_row(tape->norm.out, t), /* 9.12 */
                              rapt__formal_row(tape->p, t));
   return RAPT_OK;
 }

@@ -7,6 +7,8 @@
  * note's shape and are stored row-major as (output, input); W_e and W_p, whose columns are vectors, are stored with
  * one row per token id or position. The note counts ids and positions from 1, this code from 0.
  *
+ * A comment such as "4.5" behind a line says which line of the note it is: algorithm 4, line 5 (see note.h).
+ *
  * The note leaves gradients to automatic differentiation; here every algorithm has a hand-derived backward function
  * beside it. A forward function leaves what its backward function needs on a tape in the arena. Backward functions
  * take the gradient of the output and ADD to the gradients of inputs and parameters. */

@@ -34,15 +34,17 @@ rapt_status rapt__formal_dinference(rapt_context *ctx, rapt__formal_text x, cons
   if (!text) return RAPT_ENOMEM;
   memcpy(text, x.ids, x.length * sizeof *text);
   rapt_status status = RAPT_OK;
-  for (size_t i = 0; i < wanted && status == RAPT_OK; i++) {
+  for (size_t i = 0; i < wanted && status == RAPT_OK; i++) { /* 14.2 */
     rapt__arena arena;
     rapt__formal_d_tape tape;
-    size_t length = x.length + i;
+    size_t length = x.length + i; /* 14.1 */
     rapt__arena_init(&arena, ctx);
-    status = rapt__formal_dtransformer(&arena, text, length, theta, &tape);
-    if (status == RAPT_OK)
-      y[i] = text[length] = rapt__formal_sample(rapt__formal_row(tape.p, length - 1), theta->hyper.vocab, tau,
-                                                rapt__rng_uniform(seed, 0, i));
+    status = rapt__formal_dtransformer(&arena, text, length, theta, &tape); /* 14.3 */
+    if (status == RAPT_OK) {
+      const double *p = rapt__formal_row(tape.p, length - 1);                                /* 14.4 */
+      y[i] = rapt__formal_sample(p, theta->hyper.vocab, tau, rapt__rng_uniform(seed, 0, i)); /* 14.5 */
+      text[length] = y[i];                                                                   /* 14.6 */
+    }
     rapt__arena_free(&arena);
   }
   rapt__free(ctx, text);
@@ -54,18 +56,18 @@ rapt_status rapt__formal_edinference(rapt_context *ctx, rapt__formal_text z, con
                                      int32_t bos_token, int32_t eos_token, double tau, uint64_t seed, int32_t *x,
                                      size_t *length) {
   rapt_status status = RAPT_OK;
-  int32_t y = bos_token;
-  x[0] = bos_token;
+  int32_t y = bos_token; /* 15.2 */
+  x[0] = bos_token;      /* 15.1 */
   *length = 1;
-  while ((*length == 1 || y != eos_token) && *length < theta->hyper.max_length && status == RAPT_OK) {
+  while ((*length == 1 || y != eos_token) && *length < theta->hyper.max_length && status == RAPT_OK) { /* 15.3 */
     rapt__arena arena;
     rapt__formal_ed_tape tape;
     rapt__arena_init(&arena, ctx);
-    status = rapt__formal_edtransformer(&arena, z.ids, z.length, x, *length, theta, &tape);
+    status = rapt__formal_edtransformer(&arena, z.ids, z.length, x, *length, theta, &tape); /* 15.4 */
     if (status == RAPT_OK) {
-      y = rapt__formal_sample(rapt__formal_row(tape.p, *length - 1), theta->hyper.vocab, tau,
-                              rapt__rng_uniform(seed, 0, *length));
-      x[(*length)++] = y;
+      const double *p = rapt__formal_row(tape.p, *length - 1);                                  /* 15.5 */
+      y = rapt__formal_sample(p, theta->hyper.vocab, tau, rapt__rng_uniform(seed, 0, *length)); /* 15.6 */
+      x[(*length)++] = y;                                                                       /* 15.7 */
     }
     rapt__arena_free(&arena);
   }

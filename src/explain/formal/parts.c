@@ -71,19 +71,19 @@ void rapt__formal_linear_backward(const double *w, rapt__formal_tokens x, rapt__
 
 /* Algorithm 1, token embedding: the vector of token id v. */
 void rapt__formal_token_embedding(const double *w_e, size_t d_e, size_t v, double *e) {
-  memcpy(e, w_e + v * d_e, d_e * sizeof *e);
+  memcpy(e, w_e + v * d_e, d_e * sizeof *e); /* 1.1 */
 }
 
 /* Algorithm 2, positional embedding: the vector of position t. */
 void rapt__formal_positional_embedding(const double *w_p, size_t d_e, size_t t, double *e) {
-  memcpy(e, w_p + t * d_e, d_e * sizeof *e);
+  memcpy(e, w_p + t * d_e, d_e * sizeof *e); /* 2.1 */
 }
 
 static void mean_and_deviation(const double *e, size_t d, double *mean, double *deviation) {
   double m = 0, v = 0;
-  for (size_t i = 0; i < d; i++) m += e[i];
+  for (size_t i = 0; i < d; i++) m += e[i]; /* 6.1 */
   m /= (double)d;
-  for (size_t i = 0; i < d; i++) v += (e[i] - m) * (e[i] - m);
+  for (size_t i = 0; i < d; i++) v += (e[i] - m) * (e[i] - m); /* 6.2 */
   *mean = m;
   *deviation = sqrt(v / (double)d);
 }
@@ -95,7 +95,7 @@ void rapt__formal_layer_norm(const double *e, const rapt__formal_norm_params *pa
   mean_and_deviation(e, params->dim, &m, &s);
   for (size_t i = 0; i < params->dim; i++) {
     double normal = s > 0 ? (e[i] - m) / s : 0;
-    out[i] = normal * params->gamma[i] + params->beta[i];
+    out[i] = normal * params->gamma[i] + params->beta[i]; /* 6.3 */
   }
 }
 
@@ -122,7 +122,7 @@ void rapt__formal_unembedding(const double *w_u, size_t vocab, size_t d_e, const
     p[v] = 0;
     for (size_t i = 0; i < d_e; i++) p[v] += w_u[v * d_e + i] * e[i];
   }
-  rapt__formal_softmax(p, vocab);
+  rapt__formal_softmax(p, vocab); /* 7.1 */
 }
 
 rapt_status rapt__formal_norm(rapt__arena *arena, rapt__formal_tokens x, const rapt__formal_norm_params *params,

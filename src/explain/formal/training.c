@@ -20,10 +20,10 @@ static rapt_status ed_loss(rapt__arena *arena, rapt__formal_text z, rapt__formal
                            rapt__formal_ed *grad, double *loss) {
   rapt__formal_ed_tape tape;
   rapt__formal_tokens d_scores;
-  RAPT_TRY(rapt__formal_edtransformer(arena, z.ids, z.length, x.ids, x.length, theta, &tape));
+  RAPT_TRY(rapt__formal_edtransformer(arena, z.ids, z.length, x.ids, x.length, theta, &tape)); /* 11.4 */
   RAPT_TRY(rapt__formal_tokens_new(arena, x.length, theta->hyper.vocab, &d_scores));
   *loss = 0;
-  for (size_t t = 0; t + 1 < x.length; t++) count_place(tape.p, t, x.ids[t + 1], loss, d_scores);
+  for (size_t t = 0; t + 1 < x.length; t++) count_place(tape.p, t, x.ids[t + 1], loss, d_scores); /* 11.3 11.5 */
   return grad ? rapt__formal_edtransformer_backward(arena, &tape, theta, d_scores, grad) : RAPT_OK;
 }
 
@@ -31,16 +31,16 @@ static rapt_status e_loss(rapt__arena *arena, const int32_t *masked, rapt__forma
                           const rapt__formal_e *theta, rapt__formal_e *grad, double *loss) {
   rapt__formal_e_tape tape;
   rapt__formal_tokens d_scores;
-  RAPT_TRY(rapt__formal_etransformer(arena, masked, x.length, theta, &tape));
+  RAPT_TRY(rapt__formal_etransformer(arena, masked, x.length, theta, &tape)); /* 12.8 */
   RAPT_TRY(rapt__formal_tokens_new(arena, x.length, theta->hyper.vocab, &d_scores));
   *loss = 0;
   for (size_t t = 0; t < x.length; t++) {
-    if (masked[t] != mask_token) continue;
+    if (masked[t] != mask_token) continue; /* 12.7 */
     if (x.ids[t] < 0 || (size_t)x.ids[t] >= theta->hyper.vocab)
       return rapt__fail(arena->ctx, RAPT_EINVAL,
                         "masked training: id %d at position %zu is outside the vocabulary of %zu", (int)x.ids[t], t,
                         theta->hyper.vocab);
-    count_place(tape.p, t, x.ids[t], loss, d_scores);
+    count_place(tape.p, t, x.ids[t], loss, d_scores); /* 12.9 */
   }
   return grad ? rapt__formal_etransformer_backward(arena, &tape, theta, d_scores, grad) : RAPT_OK;
 }
@@ -49,10 +49,10 @@ static rapt_status d_loss(rapt__arena *arena, rapt__formal_text x, const rapt__f
                           double *loss) {
   rapt__formal_d_tape tape;
   rapt__formal_tokens d_scores;
-  RAPT_TRY(rapt__formal_dtransformer(arena, x.ids, x.length, theta, &tape));
+  RAPT_TRY(rapt__formal_dtransformer(arena, x.ids, x.length, theta, &tape)); /* 13.4 */
   RAPT_TRY(rapt__formal_tokens_new(arena, x.length, theta->hyper.vocab, &d_scores));
   *loss = 0;
-  for (size_t t = 0; t + 1 < x.length; t++) count_place(tape.p, t, x.ids[t + 1], loss, d_scores);
+  for (size_t t = 0; t + 1 < x.length; t++) count_place(tape.p, t, x.ids[t + 1], loss, d_scores); /* 13.3 13.5 */
   return grad ? rapt__formal_dtransformer_backward(arena, &tape, theta, d_scores, grad) : RAPT_OK;
 }
 
@@ -99,11 +99,11 @@ rapt_status rapt__formal_edtraining(rapt_context *ctx, const rapt__formal_text *
   rapt__formal_ed grad;
   rapt__arena_init(&arena, ctx);
   rapt_status status = rapt__formal_ed_new(&arena, &theta->hyper, 0, 0, &grad);
-  for (size_t i = 0; i < epochs && status == RAPT_OK; i++) {
+  for (size_t i = 0; i < epochs && status == RAPT_OK; i++) { /* 11.1 */
     double sum = 0, loss = 0;
-    for (size_t n = 0; n < examples && status == RAPT_OK; n++) {
+    for (size_t n = 0; n < examples && status == RAPT_OK; n++) { /* 11.2 */
       status = rapt__formal_ed_loss(ctx, z[n], x[n], theta, &grad, &loss);
-      if (status == RAPT_OK) descend(theta->all, grad.all, theta->count, eta);
+      if (status == RAPT_OK) descend(theta->all, grad.all, theta->count, eta); /* 11.6 */
       sum += loss;
     }
     if (epoch_loss) epoch_loss[i] = sum;
@@ -115,7 +115,8 @@ rapt_status rapt__formal_edtraining(rapt_context *ctx, const rapt__formal_text *
 /* Hides each id with probability p_mask. The draw depends on the epoch, the example and the place alone. */
 static void hide(rapt__formal_text x, double p_mask, int32_t mask_token, uint64_t seed, uint64_t draw,
                  int32_t *masked) {
-  for (size_t t = 0; t < x.length; t++) masked[t] = rapt__rng_uniform(seed, draw, t) < p_mask ? mask_token : x.ids[t];
+  for (size_t t = 0; t < x.length; t++)
+    masked[t] = rapt__rng_uniform(seed, draw, t) < p_mask ? mask_token : x.ids[t]; /* 12.3 12.4 12.5 */
 }
 
 /* Algorithm 12, ETraining: masked language modelling. */
@@ -130,12 +131,12 @@ rapt_status rapt__formal_etraining(rapt_context *ctx, const rapt__formal_text *x
   rapt_status status = rapt__formal_e_new(&arena, &theta->hyper, 0, 0, &grad);
   int32_t *masked = status == RAPT_OK ? rapt__arena_new(&arena, longest, sizeof *masked) : NULL;
   if (status == RAPT_OK && !masked) status = RAPT_ENOMEM;
-  for (size_t i = 0; i < epochs && status == RAPT_OK; i++) {
+  for (size_t i = 0; i < epochs && status == RAPT_OK; i++) { /* 12.1 */
     double sum = 0, loss = 0;
-    for (size_t n = 0; n < examples && status == RAPT_OK; n++) {
+    for (size_t n = 0; n < examples && status == RAPT_OK; n++) { /* 12.2 */
       hide(x[n], p_mask, mask_token, seed, i * examples + n, masked);
       status = rapt__formal_e_loss(ctx, masked, x[n], mask_token, theta, &grad, &loss);
-      if (status == RAPT_OK) descend(theta->all, grad.all, theta->count, eta);
+      if (status == RAPT_OK) descend(theta->all, grad.all, theta->count, eta); /* 12.10 */
       sum += loss;
     }
     if (epoch_loss) epoch_loss[i] = sum;
@@ -151,11 +152,11 @@ rapt_status rapt__formal_dtraining(rapt_context *ctx, const rapt__formal_text *x
   rapt__formal_d grad;
   rapt__arena_init(&arena, ctx);
   rapt_status status = rapt__formal_d_new(&arena, &theta->hyper, 0, 0, &grad);
-  for (size_t i = 0; i < epochs && status == RAPT_OK; i++) {
+  for (size_t i = 0; i < epochs && status == RAPT_OK; i++) { /* 13.1 */
     double sum = 0, loss = 0;
-    for (size_t n = 0; n < examples && status == RAPT_OK; n++) {
+    for (size_t n = 0; n < examples && status == RAPT_OK; n++) { /* 13.2 */
       status = rapt__formal_d_loss(ctx, x[n], theta, &grad, &loss);
-      if (status == RAPT_OK) descend(theta->all, grad.all, theta->count, eta);
+      if (status == RAPT_OK) descend(theta->all, grad.all, theta->count, eta); /* 13.6 */
       sum += loss;
     }
     if (epoch_loss) epoch_loss[i] = sum;
