@@ -38,10 +38,10 @@ static const char *const defaults[] = {"data=mnist", NULL};
 
 /* ---- Lines, curves, progress ---- */
 
-static rapt_status keep_line(rapt__adam *a, const char *line) {
+static rapt_status tell_line(rapt__adam *a, bool report, const char *line) {
   if (!line) return RAPT_ENOMEM;
   rapt__run_say(a->run, RAPT_EVENT_RESULT, "%s", line);
-  if (a->line_count < RAPT__ADAM_LINES) a->lines[a->line_count++] = line;
+  if (report && a->line_count < RAPT__ADAM_LINES) a->lines[a->line_count++] = line;
   return RAPT_OK;
 }
 
@@ -51,12 +51,12 @@ static const char *format(rapt__adam *a, const char *fmt, va_list args) {
   return rapt__arena_strdup(&a->run->arena, text);
 }
 
-rapt_status rapt__adam_say(rapt__adam *a, const char *fmt, ...) {
+rapt_status rapt__adam_say(rapt__adam *a, bool report, const char *fmt, ...) {
   va_list args;
   va_start(args, fmt);
   const char *line = format(a, fmt, args);
   va_end(args);
-  return keep_line(a, line);
+  return tell_line(a, report, line);
 }
 
 rapt_status rapt__adam_judge(rapt__adam *a, bool mark, bool holds, const char *fmt, ...) {
@@ -66,7 +66,7 @@ rapt_status rapt__adam_judge(rapt__adam *a, bool mark, bool holds, const char *f
   va_end(args);
   a->judged += mark;
   a->missed += mark && !holds;
-  return keep_line(a,
+  return tell_line(a, true,
                    line ? rapt__arena_format(&a->run->arena, "%s: %s", line, holds ? "holds" : "does not hold") : NULL);
 }
 
@@ -156,7 +156,7 @@ static rapt_status finish(rapt__adam *a, bool interrupted) {
     const char *mark = run->changed          ? "not judged, since settings were changed"
                        : run->result->passed ? "reached"
                                              : "missed";
-    RAPT_TRY(rapt__adam_say(a, "pass mark: %s: %s", run->recipe->info.pass_mark, mark));
+    RAPT_TRY(rapt__adam_say(a, true, "pass mark: %s: %s", run->recipe->info.pass_mark, mark));
   }
   RAPT_TRY(rapt__file_replace(run->ctx, path, a->csv.data, a->csv.size));
   return rapt__adam_report(a, interrupted);

@@ -25,7 +25,7 @@ typedef struct rapt__adam_images {
   int64_t pass;    /* that `order` is of; 0: none yet */
 } rapt__adam_images;
 
-enum { RAPT__ADAM_SECTIONS = 4, RAPT__ADAM_LINES = 64 };
+enum { RAPT__ADAM_SECTIONS = 4, RAPT__ADAM_LINES = 16 };
 typedef struct rapt__adam_section {
   const char *heading, *text, *svg; /* in the run's arena */
   const char **rows;                /* "key=value", ended by NULL */
@@ -48,9 +48,9 @@ typedef struct rapt__adam {
 
 /* ---- adam.c ---- */
 
-/* A line of the result, which the report repeats. */
-rapt_status rapt__adam_say(rapt__adam *a, const char *fmt, ...) RAPT_PRINTF(2, 3);
-/* The same, with "holds" or "does not hold" behind it. `mark`: the pass mark stands on it. */
+/* A line of the result; `report`: among the verdicts of the report too. */
+rapt_status rapt__adam_say(rapt__adam *a, bool report, const char *fmt, ...) RAPT_PRINTF(3, 4);
+/* The same for the report too, with "holds" or "does not hold" behind it. `mark`: the pass mark stands on it. */
 rapt_status rapt__adam_judge(rapt__adam *a, bool mark, bool holds, const char *fmt, ...) RAPT_PRINTF(4, 5);
 /* A row of curves.csv. */
 rapt_status rapt__adam_curve(rapt__adam *a, const char *experiment, const char *series, double rate, double pass,

@@ -57,7 +57,7 @@ rapt_status rapt__adam_logistic(rapt__adam *a) {
                             "logistic: Adam's train NLL %.4f is at most that of Nesterov %.4f + 0.01", adam->final,
                             nesterov->final));
   if (c.average > 0)
-    RAPT_TRY(rapt__adam_say(a,
+    RAPT_TRY(rapt__adam_say(a, true,
                             "logistic: NLL over all training images of Adam's last parameters %.4f, of their running "
                             "mean with decay %g %.4f",
                             adam->last, c.average, adam->averaged));

@@ -159,7 +159,7 @@ static rapt_status judge(rapt__adam *a, const grid *g, const char **rows) {
                                  beta1s[b1], beta2s[b2], rates[r], with->early, without->early,
                                  unstable ? " (unstable)" : "", with->end, without->end, best_without->end);
     if (!rows[i]) return RAPT_ENOMEM;
-    RAPT_TRY(rapt__adam_say(a,
+    RAPT_TRY(rapt__adam_say(a, false,
                             "vae: β₁ %-3g β₂ %-7g rate %-6g largest early loss %.4g, uncorrected %.4g%s; end %.1f, "
                             "uncorrected %.4g",
                             beta1s[b1], beta2s[b2], rates[r], with->early, without->early,
