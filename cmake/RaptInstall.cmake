@@ -2,7 +2,7 @@
 include(CMakePackageConfigHelpers)
 
 # What a program that links a static librapt has to link as well; the test house.install fails when one is missing.
-set(RAPT_DEPS_MODULES "jansson yaml-0.1 libpcre2-8 libutf8proc sqlite3 zlib")
+set(RAPT_DEPS_MODULES "jansson yaml-0.1 libpcre2-8 libutf8proc sqlite3 zlib libmd")
 
 install(TARGETS rapt EXPORT raptTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
   INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})

@@ -37,6 +37,9 @@ probe() {
   libutf8proc-dev) pkg-config --exists libutf8proc ;;
   libsqlite3-dev) pkg-config --exists sqlite3 ;;
   zlib1g-dev) pkg-config --exists zlib ;;
+  libmd-dev) pkg-config --exists libmd ;;
+  libarchive-dev) pkg-config --exists libarchive ;;
+  libcurl4-openssl-dev) pkg-config --exists libcurl ;;
   libcmocka-dev) pkg-config --exists cmocka ;;
   fortunes) test -d /usr/share/games/fortunes ;;
   libc6-dev) test -f /usr/include/stdlib.h ;;

@@ -3,6 +3,7 @@
 #define RAPT_RAPT_H
 
 #include <rapt/base.h>
+#include <rapt/data.h>
 #include <rapt/explain.h>
 #include <rapt/graph.h>
 #include <rapt/model.h>

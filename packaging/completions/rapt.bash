@@ -2,7 +2,7 @@
 _rapt() {
   local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]}
   if [ "$COMP_CWORD" -eq 1 ]; then
-    mapfile -t COMPREPLY < <(compgen -W "recipes show explain train eval generate runs bench doctor --help --version" -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W "recipes show explain train eval generate runs data bench doctor --help --version" -- "$word")
     return
   fi
   local words=--help
@@ -13,8 +13,18 @@ _rapt() {
     $(rapt show "${COMP_WORDS[2]}" 2>/dev/null | sed -n 's/^  \([a-z][a-z0-9_.]*\) .*/\1=/p')" ;;
   eval) words="--json --help" ;;
   generate) words="--prompt --tokens --temperature --top-k --top-p --min-p --repetition-penalty --seed --no-cache --no-echo --help" ;;
+  data)
+    if [ "$COMP_CWORD" -eq 2 ]; then
+      words="list path get check --help"
+    else
+      words="--json --force $(rapt data list --json 2>/dev/null | sed -n 's/^.*{"name": "\([^"]*\)".*/\1/p')"
+    fi
+    ;;
   runs) words="--recipe --limit --json --plot --prune --help" ;;
-  bench) words="--threads --json --help" ;;
+  bench)
+    words="--list --only --threads --repeat --seconds --json --save-inputs --help"
+    [[ ${COMP_WORDS[COMP_CWORD - 1]} == --only ]] && words=$(rapt bench --list 2>/dev/null | awk '{print $1}')
+    ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word"; compgen -f -- "$word")
   [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace

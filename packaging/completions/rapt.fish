@@ -1,5 +1,5 @@
 # Completion of rapt for fish.
-set -l commands recipes show explain train eval generate runs bench doctor
+set -l commands recipes show explain train eval generate runs data bench doctor
 complete -c rapt -n "not __fish_seen_subcommand_from $commands" -f -a "$commands"
 complete -c rapt -n "__fish_seen_subcommand_from show explain train" -f -a "(rapt recipes 2>/dev/null | awk 'NR > 1 {print \$1}')"
 complete -c rapt -n "__fish_seen_subcommand_from show" -l config -d "a YAML file with every setting"
@@ -9,11 +9,21 @@ complete -c rapt -n "__fish_seen_subcommand_from explain" -l out -r -d "also wri
 complete -c rapt -n "__fish_seen_subcommand_from explain" -l seed -x -d "of the weights"
 complete -c rapt -n "__fish_seen_subcommand_from train" -l resume -r -d "go on with an interrupted run"
 complete -c rapt -n "__fish_seen_subcommand_from eval bench runs" -l json
-complete -c rapt -n "__fish_seen_subcommand_from bench" -l threads -r
+set -l verbs list path get check
+complete -c rapt -n "__fish_seen_subcommand_from data; and not __fish_seen_subcommand_from $verbs" -f -a "$verbs"
+complete -c rapt -n "__fish_seen_subcommand_from data; and __fish_seen_subcommand_from path get check" -f \
+  -a "(rapt data list --json 2>/dev/null | sed -n 's/^.*{\"name\": \"\([^\"]*\)\".*/\1/p')"
+complete -c rapt -n "__fish_seen_subcommand_from data; and __fish_seen_subcommand_from list" -l json
+complete -c rapt -n "__fish_seen_subcommand_from data; and __fish_seen_subcommand_from get" -l force
 complete -c rapt -n "__fish_seen_subcommand_from runs" -l recipe -x -a "(rapt recipes 2>/dev/null | awk 'NR > 1 {print \$1}')"
 complete -c rapt -n "__fish_seen_subcommand_from runs" -l limit -x
 complete -c rapt -n "__fish_seen_subcommand_from runs" -l plot -r -d "draw both losses into an SVG file"
 complete -c rapt -n "__fish_seen_subcommand_from runs" -l prune -d "forget runs whose directory is gone"
+for option in threads repeat seconds save-inputs
+  complete -c rapt -n "__fish_seen_subcommand_from bench" -l $option -r
+end
+complete -c rapt -n "__fish_seen_subcommand_from bench" -l list -d "the works"
+complete -c rapt -n "__fish_seen_subcommand_from bench" -l only -x -a "(rapt bench --list 2>/dev/null | awk '{print \$1}')"
 for option in prompt tokens temperature top-k top-p min-p repetition-penalty seed
   complete -c rapt -n "__fish_seen_subcommand_from generate" -l $option -r
 end

@@ -121,8 +121,8 @@ static void chunk_forward(const rapt__call *call) {
   g.c = which == 0 ? logits : which == 1 ? RAPT__OUT(call, 1) + c * t->chunk * t->width : RAPT__OUT(call, 2);
   k_gemm_plan plan;
   rapt__gemm_plan(call->k, &g, &plan);
-  for (int64_t u = call->begin; u < call->end; u++)
-    rapt__gemm_unit(call->k, &g, &plan, product_phase(part), u, shared + packed_at(t), call->scratch);
+  rapt__gemm_units(call->k, &g, &plan, product_phase(part), call->begin, call->end, shared + packed_at(t),
+                   call->scratch);
 }
 
 static void chunk_grad(rapt__node *node, rapt_tensor *const *dout, rapt_tensor **din) {

@@ -18,7 +18,7 @@ static const rapt__key keys[] = {
     {"adam.average", NULL, RAPT__KEY_REAL, AT(average), "0.999", 0, 0.999999, NULL,
      "decay of the running mean of Adam's parameters there; 0: none"},
     {"adam.reviews", NULL, RAPT__KEY_TEXT, AT(reviews), "movie-reviews", 0, 0, NULL,
-     "folder with review_polarity.tar.gz, or the name of one below RAPT_DATA"},
+     "folder with review_polarity.tar.gz, or the name of a data set"},
     {"adam.words", NULL, RAPT__KEY_INT, AT(words), "10000", 1, 1000000, NULL,
      "words that count as features, from the most frequent of the training reviews"},
     {"adam.sparse_passes", NULL, RAPT__KEY_INT, AT(sparse_passes), "45", 1, 1000, NULL,
@@ -118,14 +118,15 @@ static rapt_status load(rapt__adam *a) {
   const rapt__adam_settings *s = a->settings;
   if (s->experiment != RAPT__ADAM_SPARSE) RAPT_TRY(rapt__adam_images_load(run, s->batch, &a->images));
   if (!chosen(a, RAPT__ADAM_SPARSE)) return RAPT_OK;
-  const char *dir = rapt__run_data_named(run, s->reviews), *root = getenv("RAPT_DATA");
-  const char *path = dir ? rapt__arena_format(&run->arena, "%s/review_polarity.tar.gz", dir) : NULL;
+  const char *dir = rapt__run_data_named(run, s->reviews);
+  if (!dir) return rapt_context_status(run->ctx);
+  const char *path = rapt__arena_format(&run->arena, "%s/review_polarity.tar.gz", dir);
   if (!path) return RAPT_ENOMEM;
   if (!rapt__file_exists(path))
     return rapt__fail(run->ctx, RAPT_ENOTFOUND,
-                      "%s: there is no such file; say adam.reviews=FOLDER, or set RAPT_DATA (%s) to the folder that "
-                      "holds movie-reviews, or leave it out with adam.experiment=logistic, mlp or vae",
-                      path, root && *root ? root : "not set");
+                      "%s: there is no such file; say adam.reviews=FOLDER, or leave the reviews out with "
+                      "adam.experiment=logistic, mlp or vae",
+                      path);
   return rapt__reviews_read(run->ctx, path, s->words, &a->reviews);
 }
 
@@ -192,7 +193,7 @@ const rapt__recipe rapt__recipe_adam = {
              .paper_figure = "curves only",
              .pass_mark = "digits: train NLL <= best Nesterov + 0.01; reviews: train NLL <= best AdaGrad + 2 %",
              .claim = "without bias correction, beta2 = 0.99999 is unstable in early steps",
-             .minutes = 8,
+             .minutes = 6,
              .about = "Adam beside SGD with Nesterov momentum, AdaGrad, RMSProp, AdaDelta and AdaMax, each with the "
                       "best rate of a grid:\n"
                       "logistic regression on handwritten digits and on the words of film reviews, and a network with "

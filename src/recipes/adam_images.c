@@ -4,21 +4,18 @@
 #include "base/file.h"
 #include "base/rng.h"
 
-#include <stdlib.h>
-
 enum { AHEAD = 4 };        /* images */
 enum { STREAM_ORDER = 2 }; /* high half of random streams, as for batches elsewhere */
 
 static rapt_status read_files(rapt__run *run, const char *dir, int64_t batch, rapt__adam_images *set) {
-  const char *name = run->common.data, *root = getenv("RAPT_DATA");
   char *pixels = rapt__arena_format(&run->arena, "%s/train-images-idx3-ubyte.gz", dir);
   char *labels = rapt__arena_format(&run->arena, "%s/train-labels-idx1-ubyte.gz", dir);
   if (!pixels || !labels) return RAPT_ENOMEM;
-  if (!*name || !rapt__file_exists(pixels) || !rapt__file_exists(labels))
+  if (!rapt__file_exists(pixels) || !rapt__file_exists(labels))
     return rapt__fail(run->ctx, RAPT_ENOTFOUND,
                       "%s: a folder with train-images-idx3-ubyte.gz and train-labels-idx1-ubyte.gz is expected there; "
-                      "say data=FOLDER, or set RAPT_DATA (%s) to the folder that holds mnist",
-                      dir, root && *root ? root : "not set");
+                      "say data=FOLDER or data=mnist",
+                      dir);
   RAPT_TRY(rapt__idx_read(run->ctx, pixels, 3, &set->pixels));
   RAPT_TRY(rapt__idx_read(run->ctx, labels, 1, &set->labels));
   int64_t n = set->labels.size;
@@ -38,7 +35,7 @@ static rapt_status read_files(rapt__run *run, const char *dir, int64_t batch, ra
 
 rapt_status rapt__adam_images_load(rapt__run *run, int64_t batch, rapt__adam_images *set) {
   const char *dir = rapt__run_data(run);
-  if (!dir) return RAPT_ENOMEM;
+  if (!dir) return rapt_context_status(run->ctx);
   RAPT_TRY(read_files(run, dir, batch, set));
   set->order = rapt__new(run->ctx, (size_t)set->labels.size, sizeof *set->order);
   return set->order ? RAPT_OK : RAPT_ENOMEM;

@@ -235,14 +235,14 @@ static rapt_status judge(rapt__run *run, const corpus *data, const rapt__ngram *
 /* DIR/NAME or DIR/NAME.gz. */
 static rapt_status find_file(rapt__run *run, const char *dir, const char *name, const char **path) {
   *path = rapt__arena_format(&run->arena, "%s/%s", dir, name);
-  const char *packed = rapt__arena_format(&run->arena, "%s/%s.gz", dir, name), *root = getenv("RAPT_DATA");
+  const char *packed = rapt__arena_format(&run->arena, "%s/%s.gz", dir, name);
   if (!*path || !packed) return RAPT_ENOMEM;
   if (rapt__file_exists(*path)) return RAPT_OK;
   if (!rapt__file_exists(packed))
     return rapt__fail(run->ctx, RAPT_ENOTFOUND,
                       "%s: a folder with ptb.train.txt, ptb.valid.txt and ptb.test.txt (or .gz) is expected there, and "
-                      "%s is missing; say data=FOLDER, or set RAPT_DATA (%s) to the folder that holds ptb",
-                      dir, name, root && *root ? root : "not set");
+                      "%s is missing; say data=FOLDER or data=ptb",
+                      dir, name);
   *path = packed;
   return RAPT_OK;
 }
@@ -250,7 +250,7 @@ static rapt_status find_file(rapt__run *run, const char *dir, const char *name, 
 static rapt_status load(rapt__run *run, corpus *data) {
   static const char *const names[] = {"ptb.train.txt", "ptb.valid.txt", "ptb.test.txt"};
   const char *dir = rapt__run_data(run);
-  if (!dir) return RAPT_ENOMEM;
+  if (!dir) return rapt_context_status(run->ctx);
   for (int i = 0; i < 3; i++) RAPT_TRY(find_file(run, dir, names[i], &data->paths[i]));
   RAPT_TRY(rapt__words_learn(run->ctx, data->paths[0], &data->words));
   RAPT_TRY(rapt__words_read(&data->words, data->paths[0], &data->train.at, &data->train.count));

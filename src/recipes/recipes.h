@@ -66,7 +66,8 @@ const rapt__recipe *rapt__recipe_named(rapt_context *ctx, const char *id);
 
 /* A line of the result or a note to whoever watches. */
 void rapt__run_say(rapt__run *run, rapt_event event, const char *fmt, ...) RAPT_PRINTF(3, 4);
-/* Setting `data` as a path: itself where it exists or has a slash, else below RAPT_DATA if that is set. NULL: no memory. */
+/* Setting `data` as a path: itself where it exists or has a slash, else the folder of the data set of this name. NULL after
+ * an error, which names the command that fetches the set; its status is the context's. */
 const char *rapt__run_data(rapt__run *run);
 /* The same for a name that is not setting `data`. */
 const char *rapt__run_data_named(rapt__run *run, const char *name);
@@ -74,7 +75,7 @@ const char *rapt__run_data_named(rapt__run *run, const char *name);
 const char **rapt__run_settings(rapt__run *run);
 /* The preset in use, or NULL. */
 const rapt_preset *rapt__run_preset(const rapt__run *run);
-/* The text of setting `data`: a file, or a data set's name looked up in RAPT_DATA. `file` is the data set's file. The text is
+/* The text of setting `data`: a file, or a data set's name. `file` is the data set's file. The text is
  * freed with rapt__free. */
 rapt_status rapt__run_text(rapt__run *run, const char *file, char **text, size_t *size);
 /* DIR/NAME in the run's arena. */

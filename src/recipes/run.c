@@ -2,18 +2,20 @@
 #include "recipes/recipes.h"
 
 #include "base/file.h"
+#include "data/sets.h"
 #include "formats/json.h"
 #include "formats/yaml.h"
 #include "models/models.h"
 #include "recipes/run_index.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 static const rapt__key data_keys[] = {{"data", NULL, RAPT__KEY_TEXT, offsetof(rapt__common, data), "", 0, 0, NULL,
-                                       "a file, or the name of a data set below RAPT_DATA"},
+                                       "a file, or the name of a data set (rapt data list)"},
                                       {0}};
 static const rapt__key common_keys[] = {{"out", NULL, RAPT__KEY_TEXT, offsetof(rapt__common, out), "", 0, 0, NULL,
                                          "run directory; empty: runs/RECIPE-DATE-TIME"},
@@ -149,28 +151,28 @@ char *rapt__run_path(rapt__run *run, const char *name) {
 }
 
 const char *rapt__run_data_named(rapt__run *run, const char *name) {
-  const char *root = getenv("RAPT_DATA");
-  if (rapt__file_exists(name) || strchr(name, '/') || !root || !*root) return name;
-  return rapt__arena_format(&run->arena, "%s/%s", root, name);
+  if (rapt__file_exists(name) || strchr(name, '/')) return name;
+  char path[PATH_MAX];
+  int missing;
+  if (rapt__data_find(run->ctx, "file or data set", name, path, sizeof path, &missing) != RAPT_OK) return NULL;
+  if (missing)
+    rapt__log(run->ctx, RAPT_LOG_WARN, "%s lacks %d of its files; `rapt data get %s` fetches them", path, missing,
+              name);
+  return rapt__arena_strdup(&run->arena, path);
 }
 
 const char *rapt__run_data(rapt__run *run) { return rapt__run_data_named(run, run->common.data); }
 
 rapt_status rapt__run_text(rapt__run *run, const char *file, char **text, size_t *size) {
-  const char *name = run->common.data, *root = getenv("RAPT_DATA");
+  const char *name = run->common.data;
   if (!*name) return rapt__fail(run->ctx, RAPT_EKEY, "which text? Say data=FILE");
   const char *path = rapt__run_data(run);
-  if (path && path != name) path = rapt__arena_format(&run->arena, "%s/%s", path, file);
+  if (!path) return rapt_context_status(run->ctx);
+  if (path != name) path = rapt__arena_format(&run->arena, "%s/%s", path, file);
   if (!path) return RAPT_ENOMEM;
-  if (!rapt__file_exists(path)) {
-    if (path == name && strchr(name, '/'))
-      return rapt__fail(run->ctx, RAPT_ENOTFOUND, "%s: there is no such file", name);
-    return rapt__fail(run->ctx, RAPT_ENOTFOUND,
-                      "data \"%s\" is neither a file nor a data set below RAPT_DATA (%s); say data=FILE, or set "
-                      "RAPT_DATA to the folder "
-                      "that holds %s/%s",
-                      name, root && *root ? root : "not set", name, file);
-  }
+  if (!rapt__file_exists(path))
+    return rapt__fail(run->ctx, RAPT_ENOTFOUND, "%s: there is no such file%s%s%s", path,
+                      path == name ? "" : "; data set \"", path == name ? "" : name, path == name ? "" : "\" lacks it");
   return rapt__file_read(run->ctx, path, (size_t)1 << 32, text, size);
 }
 
