@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { BQ = 144, BK = 64 };
+enum { BQ = 144, BK = 64, FEW = 2 };
 
 /* Part of a row, or of the rows that a strip has in common: [first, last), empty when they are equal. */
 typedef struct span {
@@ -83,6 +83,7 @@ static int64_t lay_out(workspace *w, const k_kernels *k, const k_attention *a, b
 
 size_t rapt__attention_scratch(const k_kernels *k, const k_attention *a, bool backward) {
   workspace w;
+  if (!backward && a->tq <= FEW) return (size_t)(a->tk + a->dim) * sizeof(real);
   return (size_t)lay_out(&w, k, a, backward, NULL) * sizeof(real);
 }
 
@@ -269,6 +270,41 @@ static void finish_rows(const k_kernels *k, const k_attention *a, const workspac
   }
 }
 
+/* A query by itself, as in generation with a cache: matrix times vector on keys and values where they lie. `room` holds tk +
+ * dim elements. */
+static void forward_row(const k_kernels *k, const k_attention *a, int64_t b, int64_t h, int64_t i, real *room) {
+  int64_t g = h / (a->heads / a->kv_heads), row = (b * a->heads + h) * a->tq + i;
+  span s = keys_of(a, b, i);
+  int64_t n = most(s.last - s.first, 0);
+  const real *keys = a->k + b * a->k_batch + s.first * a->k_time + g * a->k_head;
+  const real *values = a->v + b * a->v_batch + s.first * a->v_time + g * a->v_head;
+  real *out = a->out + b * a->o_batch + i * a->o_time + h * a->o_head, *p = room, *q = room + a->tk;
+  real *probs = a->probs ? a->probs + row * a->tk : NULL;
+  k->scale(a->dim, a->scale, a->q + b * a->q_batch + i * a->q_time + h * a->q_head, q);
+  k->gemv(n, a->dim, keys, a->k_time, q, p, false);
+  if (a->bias) {
+    const real *bias = a->bias + b * a->bias_batch + h * a->bias_head + i * a->bias_query + s.first;
+    k->binary[K_BINARY_add](n, p, 1, bias, 1, p);
+  }
+  real top = k->max(n, p), sum = 0;
+  bool none = top == -INFINITY;
+  if (none) {
+    memset(out, 0, (size_t)a->dim_v * sizeof *out);
+    if (probs) memset(probs, 0, (size_t)a->tk * sizeof *probs);
+  } else {
+    k->exp_shift(n, -top, 1, p, p);
+    sum = k->sum(n, p);
+    if (probs) {
+      clear_hidden(probs, s, a->tk);
+      k->scale(n, 1 / sum, p, probs + s.first);
+    }
+    drop(k, a, row, s.first, n, p);
+    k->gevm(n, a->dim_v, p, values, a->v_time, out, false);
+    k->scale(a->dim_v, 1 / sum, out, out);
+  }
+  if (a->lse) a->lse[row] = none ? (real)-INFINITY : (real)((double)top + log((double)sum));
+}
+
 static void forward_block(const k_kernels *k, const k_attention *a, workspace *w, int64_t b, int64_t h, int64_t i0) {
   int64_t nq = least(BQ, a->tq - i0), g = h / (a->heads / a->kv_heads), rows = whole(nq, w->mr);
   int64_t first_row = (b * a->heads + h) * a->tq + i0;
@@ -291,6 +327,11 @@ static void forward_block(const k_kernels *k, const k_attention *a, workspace *w
 }
 
 void rapt__attention_forward(const k_kernels *k, const k_attention *a, int64_t begin, int64_t end, void *scratch) {
+  if (a->tq <= FEW) { /* a unit is a head */
+    for (int64_t unit = begin; unit < end; unit++)
+      for (int64_t i = 0; i < a->tq; i++) forward_row(k, a, unit / a->heads, unit % a->heads, i, scratch);
+    return;
+  }
   workspace w = {0};
   lay_out(&w, k, a, false, scratch);
   int64_t blocks = rapt__attention_blocks(a), group = a->heads / a->kv_heads, packed_for = -1;
