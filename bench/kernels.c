@@ -1,6 +1,6 @@
 /* Times the matrix product and attention of one level on one thread: GFLOP/s by shape and layout. By hand, after a build:
  *   gcc -std=c17 -O2 -D_GNU_SOURCE -Iinclude -Isrc bench/kernels.c build/release/librapt.a -lm -lpthread -o /tmp/kernels
- *   RAPT_CPU=avx2 /tmp/kernels [gemm|skinny|attention] */
+ *   RAPT_CPU=avx2 /tmp/kernels [tile|gemm|skinny|attention] */
 #include "kernels/attention.h"
 #include "kernels/gemm.h"
 
@@ -99,6 +99,21 @@ static void table(const k_kernels *k, const char *title, const int64_t (*shapes)
   }
 }
 
+/* The micro-kernel on data in the first cache: what no product can pass. Rounds so short that some go undisturbed. */
+static void time_tile(const k_kernels *k) {
+  enum { DEPTH = 256, CALLS = 100, ROUNDS = 5000 };
+  real *a = numbers(k->gemm_mr * DEPTH), *b = numbers(k->gemm_nr * DEPTH), *c = numbers(k->gemm_mr * k->gemm_nr);
+  double best = 1e9;
+  for (int round = 0; round < ROUNDS; round++) {
+    double start = now();
+    for (int i = 0; i < CALLS; i++) k->gemm_tile(DEPTH, a, DEPTH, 1, b, c, k->gemm_nr, false);
+    double took = now() - start;
+    best = took < best ? took : best;
+  }
+  printf("micro-kernel: %.1f GFLOP/s\n", 2e-9 * CALLS * DEPTH * k->gemm_mr * k->gemm_nr / best);
+  free(a), free(b), free(c);
+}
+
 typedef struct attention_case {
   const k_kernels *k;
   k_attention a;
@@ -113,7 +128,7 @@ static void run_attention(void *arg) {
     if (p->backward)
       rapt__attention_backward(p->k, &p->a, u, p->scratch);
     else
-      rapt__attention_forward(p->k, &p->a, u, p->scratch);
+      rapt__attention_forward(p->k, &p->a, u, u + 1, p->scratch);
   }
 }
 
@@ -162,6 +177,7 @@ int main(int argc, char **argv) {
   const k_kernels *k = rapt__kernels();
   const char *only = argc > 1 ? argv[1] : NULL;
   printf("level %s, one thread\n", k->name);
+  if (!only || strcmp(only, "tile") == 0) time_tile(k);
   if (!only || strcmp(only, "gemm") == 0) table(k, "products", blocked, sizeof blocked / sizeof *blocked);
   if (!only || strcmp(only, "skinny") == 0) table(k, "skinny products", thin, sizeof thin / sizeof *thin);
   if (!only || strcmp(only, "attention") == 0) {

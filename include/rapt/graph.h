@@ -88,7 +88,7 @@ RAPT_API rapt_tensor *rapt_grad_params(rapt_tensor *loss, rapt_params *params);
 typedef struct rapt_plan_options {
   uint64_t seed;   /* of dropout and every other random node */
   bool keep_all;   /* no tensor's memory is reused: everything can be read after a run (debugging) */
-  const char *cpu; /* force a kernel level ("ref", "avx2", "neon"); NULL: the best */
+  const char *cpu; /* force a kernel level ("ref", "avx2", "avx512", "neon"); NULL: the best */
 } rapt_plan_options;
 
 /* Plans the nodes that `outputs`, taps and updates need. `options` may be NULL. The graph must outlive the plan. */

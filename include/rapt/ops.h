@@ -155,6 +155,37 @@ RAPT_API rapt_tensor *rapt_sinusoid(rapt_graph *graph, int64_t t, int64_t c);
  * optimizer sees, and returns the whole cache. `at` is int32 (); rows past the capacity are dropped. No gradient. */
 RAPT_API rapt_tensor *rapt_cache_write(rapt_tensor *cache, rapt_tensor *x, rapt_tensor *at);
 
+/* ---- Recurrent layers --------------------------------------------------------------------------------------------- */
+/* With a_k = W_k·x_t + b_k + U_k·h_(t−1) + d_k for gate k, W, U the blocks of w_ih, w_hh and b, d those of b_ih, b_hh:
+ * RAPT_RNN_TANH, RAPT_RNN_RELU (Elman 1990): h_t = tanh a or max(0, a).
+ * RAPT_LSTM (Hochreiter & Schmidhuber 1997; Gers et al. 2000), gates i, f, g, o: c_t = σ(a_f)·c_(t−1) + σ(a_i)·tanh a_g,
+ *   h_t = σ(a_o)·tanh c_t.
+ * RAPT_GRU, gates r, z, n, as torch and cuDNN have it: n = tanh(W_n·x_t + b_n + r·(U_n·h_(t−1) + d_n)) with r = σ(a_r),
+ *   z = σ(a_z); h_t = (1 − z)·n + z·h_(t−1).
+ * RAPT_GRU_BEFORE (Cho et al. 2014): n = tanh(W_n·x_t + b_n + U_n·(r·h_(t−1)) + d_n). */
+typedef enum rapt_cell { RAPT_RNN_TANH, RAPT_RNN_RELU, RAPT_LSTM, RAPT_GRU, RAPT_GRU_BEFORE } rapt_cell;
+
+typedef struct rapt_recurrent_options {
+  rapt_cell cell;
+  bool reverse;           /* from the last step (of each row's length) to the first */
+  rapt_tensor *h0, *c0;   /* (B, P), (B, H): states before the first step; NULL: zeros. c0: LSTM only */
+  rapt_tensor *lengths;   /* int32 (B): steps at and past it leave a row's state alone and give zeros; or NULL */
+  rapt_tensor **h_n;      /* where not NULL: gets the last state of each row (B, P) */
+  rapt_tensor **c_n;      /* LSTM; (B, H) */
+  bool no_forget;         /* LSTM of 1997 with tanh: gates i, g, o; f = 1 */
+  rapt_tensor *peepholes; /* LSTM: (3, H) diagonal weights p from c_(t−1) to a_i and a_f and from c_t to a_o, or (2, H)
+                           * for i and o with no_forget (Gers et al. 2002); or NULL */
+  rapt_tensor *w_hr;      /* LSTM: (P, H); h_t = w_hr·(σ(a_o)·tanh c_t) (Sak et al. 2014); or NULL: P = H */
+  /* Zoneout (Krueger et al. 2017): every unit of h or c keeps its old value with this probability, in [0, 1); in the mean
+   * (for evaluation) with zoneout_mean. zoneout_c: LSTM only. */
+  double zoneout_h, zoneout_c;
+  bool zoneout_mean;
+} rapt_recurrent_options;
+/* A layer over all steps: x (T, B, I), w_ih (G·H, I), w_hh (G·H, P), b_ih and b_hh (G·H) or NULL, all in torch.nn's layout, →
+ * y (T, B, P). Time comes first, since a step's rows then lie together. */
+RAPT_API rapt_tensor *rapt_recurrent(rapt_tensor *x, rapt_tensor *w_ih, rapt_tensor *w_hh, rapt_tensor *b_ih,
+                                     rapt_tensor *b_hh, const rapt_recurrent_options *options);
+
 /* ---- Updates ------------------------------------------------------------------------------------------------------ */
 typedef enum rapt_optimizer {
   RAPT_ADAMW,

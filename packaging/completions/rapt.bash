@@ -21,7 +21,9 @@ _rapt() {
     fi
     ;;
   runs) words="--recipe --limit --json --plot --prune --help" ;;
-  bench) words="--threads --json --help" ;;
+  bench)
+    words="--list --only --threads --repeat --seconds --json --save-inputs --help $(rapt bench --list 2>/dev/null | awk '{print $1}')"
+    ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word"; compgen -f -- "$word")
   [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace

@@ -9,7 +9,6 @@ complete -c rapt -n "__fish_seen_subcommand_from explain" -l out -r -d "also wri
 complete -c rapt -n "__fish_seen_subcommand_from explain" -l seed -x -d "of the weights"
 complete -c rapt -n "__fish_seen_subcommand_from train" -l resume -r -d "go on with an interrupted run"
 complete -c rapt -n "__fish_seen_subcommand_from eval bench runs" -l json
-complete -c rapt -n "__fish_seen_subcommand_from bench" -l threads -r
 set -l verbs list path get check
 complete -c rapt -n "__fish_seen_subcommand_from data; and not __fish_seen_subcommand_from $verbs" -f -a "$verbs"
 complete -c rapt -n "__fish_seen_subcommand_from data; and __fish_seen_subcommand_from path get check" -f \
@@ -20,6 +19,11 @@ complete -c rapt -n "__fish_seen_subcommand_from runs" -l recipe -x -a "(rapt re
 complete -c rapt -n "__fish_seen_subcommand_from runs" -l limit -x
 complete -c rapt -n "__fish_seen_subcommand_from runs" -l plot -r -d "draw both losses into an SVG file"
 complete -c rapt -n "__fish_seen_subcommand_from runs" -l prune -d "forget runs whose directory is gone"
+for option in threads repeat seconds save-inputs
+  complete -c rapt -n "__fish_seen_subcommand_from bench" -l $option -r
+end
+complete -c rapt -n "__fish_seen_subcommand_from bench" -l list -d "the works"
+complete -c rapt -n "__fish_seen_subcommand_from bench" -l only -x -a "(rapt bench --list 2>/dev/null | awk '{print \$1}')"
 for option in prompt tokens temperature top-k top-p min-p repetition-penalty seed
   complete -c rapt -n "__fish_seen_subcommand_from generate" -l $option -r
 end

@@ -1,4 +1,4 @@
-/* rapt doctor, rapt bench. */
+/* rapt doctor. */
 #include "cli/cli.h"
 
 #include <stdlib.h>
@@ -26,44 +26,3 @@ static int doctor(int argc, char **argv) {
 }
 
 const command cli_doctor = {"doctor", "", "what this machine offers: CPU, threads, memory, data", doctor, ""};
-
-typedef struct table {
-  bool json, first;
-} table;
-
-static void timing(void *user, const rapt_timing *t) {
-  table *out = user;
-  if (out->json) {
-    printf("%s{\"name\": \"%s\", \"seconds\": %.6g, \"rate\": %.6g, \"unit\": \"%s\"}", out->first ? "" : ",\n ",
-           t->name, t->seconds, t->rate, t->unit);
-  } else {
-    printf("%-44s %12.1f us %10.2f %s\n", t->name, t->seconds * 1e6, t->rate, t->unit);
-  }
-  out->first = false;
-  fflush(stdout);
-}
-
-static int bench(int argc, char **argv) {
-  table out = {.first = true};
-  double threads = 1;
-  const char *value;
-  for (int i = 1; i < argc; i++) {
-    if (strcmp(argv[i], "--json") == 0)
-      out.json = true;
-    else if (cli_option("--threads", argc, argv, &i, &value)) {
-      if (!value || !cli_number(value, &threads) || threads < 1 || threads > 1024)
-        return cli_usage(&cli_bench, "--threads needs a number from 1 to 1024");
-    } else
-      return cli_usage(&cli_bench, "unexpected argument \"%s\"", argv[i]);
-  }
-  rapt_context *ctx = cli_context((int)threads);
-  if (!ctx) return EXIT_FAILED;
-  if (out.json) printf("[");
-  int code = rapt_bench_run(ctx, timing, &out) == RAPT_OK ? EXIT_DONE : cli_failed(ctx);
-  if (out.json) printf("]\n");
-  rapt_context_free(ctx);
-  return code;
-}
-
-const command cli_bench = {"bench", "[--threads N] [--json]", "times kernels and whole training steps", bench,
-                           "\n  --threads N   threads to use (1)\n  --json        a JSON list instead of the table\n"};

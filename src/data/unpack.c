@@ -14,11 +14,13 @@
 
 enum { BLOCK = 65536 };
 
+/* The formatter does not settle on a form for this list. */
+/* clang-format off */
 #define ARCHIVE_LIST(X)                                                                                                \
-  X(entry_filetype)                                                                                                    \
-  X(entry_pathname)                                                                                                    \
-  X(error_string) X(read_data) X(read_free) X(read_new) X(read_next_header) X(read_open_filename)                      \
-      X(read_support_filter_bzip2) X(read_support_format_empty) X(read_support_format_raw) X(read_support_format_zip)
+  X(entry_filetype) X(entry_pathname) X(error_string) X(read_data) X(read_free) X(read_new) X(read_next_header)        \
+  X(read_open_filename) X(read_support_filter_bzip2) X(read_support_format_empty) X(read_support_format_raw)           \
+  X(read_support_format_zip)
+/* clang-format on */
 typedef struct library {
 #define ARCHIVE_FIELD(name) __typeof__(archive_##name) *name;
   ARCHIVE_LIST(ARCHIVE_FIELD)

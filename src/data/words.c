@@ -1,50 +1,12 @@
 /* Word-level text. */
 #include "data/words.h"
 
-#include <errno.h>
+#include "data/packed.h"
+
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
-enum { PIECE = 1 << 20 };
 static const size_t limit = (size_t)1 << 30; /* bytes of a text, and far below INT32_MAX words */
-
-static rapt_status read_all(rapt_context *ctx, gzFile file, const char *path, char **text, size_t *size) {
-  size_t room = 0;
-  for (;;) {
-    if (*size == room) {
-      room = room ? 2 * room : PIECE;
-      char *grown = rapt__grow(ctx, *text, room, 1);
-      if (!grown) return RAPT_ENOMEM;
-      *text = grown;
-    }
-    size_t want = room - *size < PIECE ? room - *size : PIECE;
-    int got = gzread(file, *text + *size, (unsigned)want), code;
-    const char *error = gzerror(file, &code);
-    if (code != Z_OK && code != Z_STREAM_END)
-      return rapt__fail(ctx, RAPT_EFORMAT, "%s: content byte %zu: bad gzip data (%s)", path, *size, error);
-    if (got <= 0) return RAPT_OK;
-    *size += (size_t)got;
-    if (*size > limit) return rapt__fail(ctx, RAPT_EFORMAT, "%s: the text is larger than %zu bytes", path, limit);
-  }
-}
-
-/* gzread passes plain files through. */
-static rapt_status read_text(rapt_context *ctx, const char *path, char **text, size_t *size) {
-  *text = NULL;
-  *size = 0;
-  errno = 0;
-  gzFile file = gzopen(path, "rb");
-  if (!file) return errno ? rapt__fail_errno(ctx, "open it", path) : rapt__fail_memory(ctx, 0);
-  rapt_status status = read_all(ctx, file, path, text, size);
-  gzclose_r(file);
-  if (status == RAPT_OK && *size == 0) status = rapt__fail(ctx, RAPT_EFORMAT, "%s: the file is empty", path);
-  if (status != RAPT_OK) {
-    rapt__free(ctx, *text);
-    *text = NULL;
-  }
-  return status;
-}
 
 static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f'; }
 
@@ -110,7 +72,7 @@ rapt_status rapt__words_learn(rapt_context *ctx, const char *path, rapt__words *
   *out = (rapt__words){.ctx = ctx};
   rapt__table_init(&out->ids, ctx);
   size_t size;
-  RAPT_TRY(read_text(ctx, path, &out->text, &size));
+  RAPT_TRY(rapt__packed_read(ctx, path, limit, &out->text, &size));
   return learn(out, size);
 }
 
@@ -130,7 +92,7 @@ rapt_status rapt__words_read(const rapt__words *words, const char *path, int32_t
   size_t size, n, total = 0;
   *ids = NULL;
   *count = 0;
-  RAPT_TRY(read_text(words->ctx, path, &text, &size));
+  RAPT_TRY(rapt__packed_read(words->ctx, path, limit, &text, &size));
   for (size_t at = 0; at <= size && next_word(text, size, &at, &bytes, &n);) total++;
   rapt_status status = RAPT_OK;
   if (total == 0) status = rapt__fail(words->ctx, RAPT_EFORMAT, "%s: there is no line in it", path);

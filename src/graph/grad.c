@@ -15,6 +15,19 @@ typedef struct backward {
   size_t count;
 } backward;
 
+static bool absorbs(const rapt_tensor *t) { return !rapt__poisoned(t) && t->node->op->absorb; }
+
+/* First those that only `add` can join, then into their sum those that can be added in place. */
+static rapt_tensor *add_up(share *shares) {
+  rapt_tensor *sum = NULL;
+  for (int absorbing = 0; absorbing < 2; absorbing++)
+    for (share *s = shares; s; s = s->next) {
+      if (absorbs(s->t) != absorbing) continue;
+      sum = !sum ? s->t : absorbing ? s->t->node->op->absorb(s->t, sum) : rapt_add(sum, s->t);
+    }
+  return sum;
+}
+
 static rapt_tensor *total(backward *b, const rapt_tensor *t) {
   share *shares = b->first[t->id];
   if (!shares) return NULL;
@@ -34,8 +47,7 @@ static rapt_tensor *total(backward *b, const rapt_tensor *t) {
     else
       n = 0;
   }
-  if (n)
-    for (share *s = shares->next; s; s = s->next) sum = rapt_add(sum, s->t);
+  if (n) sum = add_up(shares);
   shares->t = sum;
   shares->next = NULL;
   return sum;

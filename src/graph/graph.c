@@ -247,6 +247,10 @@ rapt_tensor *rapt_fill(rapt_graph *graph, double value, int ndim, const int64_t 
   return leaf(graph, &rapt__op_fill, "", RAPT_F32, ndim, dims, &value, sizeof value);
 }
 
+bool rapt__is_one(const rapt_tensor *t) {
+  return !rapt__poisoned(t) && t->node->op == &rapt__op_fill && *(const double *)t->node->attr == 1;
+}
+
 const rapt__op rapt__op_param = {.name = "param"};
 
 rapt_tensor *rapt_param(rapt_graph *graph, rapt_params *params, const char *name, int ndim, const int64_t *dims,

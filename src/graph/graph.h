@@ -82,6 +82,8 @@ struct rapt__op {
   void (*grad)(rapt__node *node, rapt_tensor *const *dout, rapt_tensor **din);
   /* Where several gradients of one tensor all come from this op, a cheaper form of their sum, or NULL: `add` them. */
   rapt_tensor *(*join)(rapt_tensor *const *parts, int count);
+  /* Where a gradient from this op is one of several of a tensor, a cheaper form of part + rest. */
+  rapt_tensor *(*absorb)(rapt_tensor *part, rapt_tensor *rest);
   /* Graphs for the gradient check and for tests: the i-th builds inputs with rapt__sample and returns a result. */
   int samples;
   rapt_tensor *(*sample)(rapt_graph *graph, int i);
@@ -127,6 +129,8 @@ enum { RAPT__BLOCK = 4096 };
 void rapt__split_blocks(const rapt__node *node, rapt__split *split); /* units of RAPT__BLOCK elements of output 0 */
 void rapt__split_rows(int64_t rows, int64_t row_size, rapt__split *split); /* units are rows, grain by row size */
 
+/* Whether every element is known to be 1, as of the gradient that a loss begins with. */
+bool rapt__is_one(const rapt_tensor *t);
 extern const rapt__op rapt__op_input, rapt__op_param, rapt__op_fill;
 
 /* Of a RAPT__PLACES node: where input i lies in output 0, in elements. */

@@ -56,6 +56,38 @@ static void find_lifetimes(layout *l) {
   }
 }
 
+/* Whether tensor `root` may be computed at a place in a concatenation, where nothing else is ever written. */
+static bool can_be_placed(const layout *l, int32_t root) {
+  const rapt_tensor *t = l->plan->graph->tensors[root];
+  return !is_external(t) && t->node->op != &rapt__op_input && l->placed[root] < 0 &&
+         !(t->node->op->flags & RAPT__PLACES);
+}
+
+/* The input that dies where it is turned into the placed tensor `root` in its own memory has the same place, and so on back
+ * to where the first of them is made. */
+static void place_origins(layout *l, int32_t root) {
+  const rapt_graph *graph = l->plan->graph;
+  for (bool found = !l->keep_all; found;) {
+    const rapt__node *node = graph->tensors[root]->node;
+    int32_t place = root;
+    found = false;
+    for (int i = 0; i < node->n_in && !found && &node->out[0] == graph->tensors[place]; i++) {
+      int32_t origin = l->root[node->in[i]->id];
+      const rapt_tensor *t = graph->tensors[origin];
+      if (!(node->op->alias & (1u << i)) || l->last[origin] != node->id || !can_be_placed(l, origin) ||
+          tensor_bytes(t) != tensor_bytes(graph->tensors[place]) || node->in[i]->size != t->size)
+        continue;
+      int readers = 0; /* another input in the same memory would be overwritten */
+      for (int j = 0; j < node->n_in; j++) readers += l->root[node->in[j]->id] == origin;
+      if (readers > 1) continue;
+      l->placed[origin] = l->placed[place];
+      l->inside[origin] = l->inside[place];
+      root = origin;
+      found = true;
+    }
+  }
+}
+
 /* Inputs of a concatenation that can be computed right inside it. */
 static void find_places(layout *l) {
   const rapt_graph *graph = l->plan->graph;
@@ -65,11 +97,10 @@ static void find_places(layout *l) {
     for (int i = 0; i < node->n_in; i++) {
       int32_t root = l->root[node->in[i]->id];
       const rapt_tensor *t = graph->tensors[root];
-      if (is_external(t) || t->node->op == &rapt__op_input || l->placed[root] >= 0 || t->size != node->in[i]->size ||
-          t->node->op->flags & RAPT__PLACES)
-        continue;
+      if (!can_be_placed(l, root) || t->size != node->in[i]->size) continue;
       l->placed[root] = node->out[0].id;
       l->inside[root] = (size_t)rapt__pack_offset(node, i) * sizeof(real);
+      place_origins(l, root);
     }
   }
 }

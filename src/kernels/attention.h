@@ -33,9 +33,11 @@ typedef struct k_attention {
 
 /* Forward: units are independent (batch, head, query block). Backward: units are (batch, kv head): each owns its part of dq,
  * dk, dv. Rows with no visible key give zeros, never NaN. */
+int64_t rapt__attention_blocks(const k_attention *a); /* of queries, of one head */
 int64_t rapt__attention_units(const k_attention *a, bool backward);
 size_t rapt__attention_scratch(const k_kernels *k, const k_attention *a, bool backward); /* bytes per worker */
-void rapt__attention_forward(const k_kernels *k, const k_attention *a, int64_t unit, void *scratch);
+/* Units [begin, end); those of one head that follow each other share the panels of its keys and values. */
+void rapt__attention_forward(const k_kernels *k, const k_attention *a, int64_t begin, int64_t end, void *scratch);
 void rapt__attention_backward(const k_kernels *k, const k_attention *a, int64_t unit, void *scratch);
 
 #endif

@@ -1,4 +1,5 @@
-/* Chooses the kernels: one table per level of instruction set, each made from ref's by the level's install functions. */
+/* Chooses the kernels: one table per level of instruction set, each made from ref's by the level's install functions;
+ * avx512's is made from avx2's. */
 #include "kernels/variants.h"
 
 #include <pthread.h>
@@ -9,15 +10,17 @@ static const struct {
   k_level level;
   void (*install)(k_kernels *);
 } variants[] = {
-    {K_LEVEL_ref, rapt__vec_ref},      {K_LEVEL_ref, rapt__reduce_ref},   {K_LEVEL_ref, rapt__rows_ref},
-    {K_LEVEL_ref, rapt__random_ref},   {K_LEVEL_ref, rapt__optim_ref},    {K_LEVEL_ref, rapt__gemm_ref},
+    {K_LEVEL_ref, rapt__vec_ref},      {K_LEVEL_ref, rapt__reduce_ref},     {K_LEVEL_ref, rapt__rows_ref},
+    {K_LEVEL_ref, rapt__random_ref},   {K_LEVEL_ref, rapt__optim_ref},      {K_LEVEL_ref, rapt__gemm_ref},
+    {K_LEVEL_ref, rapt__cells_ref},
 #ifdef RAPT_HAVE_AVX2
-    {K_LEVEL_avx2, rapt__vec_avx2},    {K_LEVEL_avx2, rapt__reduce_avx2}, {K_LEVEL_avx2, rapt__rows_avx2},
-    {K_LEVEL_avx2, rapt__random_avx2}, {K_LEVEL_avx2, rapt__optim_avx2},  {K_LEVEL_avx2, rapt__gemm_avx2},
+    {K_LEVEL_avx2, rapt__vec_avx2},    {K_LEVEL_avx2, rapt__reduce_avx2},   {K_LEVEL_avx2, rapt__rows_avx2},
+    {K_LEVEL_avx2, rapt__random_avx2}, {K_LEVEL_avx2, rapt__optim_avx2},    {K_LEVEL_avx2, rapt__gemm_avx2},
+    {K_LEVEL_avx2, rapt__cells_avx2},  {K_LEVEL_avx512, rapt__gemm_avx512},
 #endif
 #ifdef RAPT_HAVE_NEON
-    {K_LEVEL_neon, rapt__vec_neon},    {K_LEVEL_neon, rapt__reduce_neon}, {K_LEVEL_neon, rapt__rows_neon},
-    {K_LEVEL_neon, rapt__optim_neon},  {K_LEVEL_neon, rapt__gemm_neon},
+    {K_LEVEL_neon, rapt__vec_neon},    {K_LEVEL_neon, rapt__reduce_neon},   {K_LEVEL_neon, rapt__rows_neon},
+    {K_LEVEL_neon, rapt__optim_neon},  {K_LEVEL_neon, rapt__gemm_neon},     {K_LEVEL_neon, rapt__cells_neon},
 #endif
 };
 
@@ -39,6 +42,7 @@ static bool have_level(k_level level) {
 #ifdef RAPT_HAVE_AVX2
   /* F16C, which these files may use too, is older than AVX2: no CPU has one without the other. */
   if (level == K_LEVEL_avx2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  if (level == K_LEVEL_avx512) return have_level(K_LEVEL_avx2) && __builtin_cpu_supports("avx512f");
 #endif
 #ifdef RAPT_HAVE_NEON
   if (level == K_LEVEL_neon) return true; /* part of every aarch64 */
@@ -50,7 +54,7 @@ static void build_tables(void) {
   for (int level = 0; level < K_LEVEL_COUNT; level++) {
     available[level] = have_level((k_level)level);
     if (!available[level]) continue;
-    if (level != K_LEVEL_ref) tables[level] = tables[K_LEVEL_ref];
+    if (level != K_LEVEL_ref) tables[level] = tables[level == K_LEVEL_avx512 ? K_LEVEL_avx2 : K_LEVEL_ref];
     for (size_t i = 0; i < sizeof variants / sizeof *variants; i++) {
       if (variants[i].level == (k_level)level) variants[i].install(&tables[level]);
     }

@@ -2,6 +2,7 @@
  *
  * ref/ holds plain C for every entry: it is the specification, it is what a CPU without a faster variant runs, and compiled
  * with RAPT_REAL=double it is what the gradient checks trust. avx2/ and neon/ replace entries; what they leave stays ref.
+ * avx512/ replaces entries of avx2.
  * A variant file exports one function that overwrites its entries, named in one line of dispatch.c.
  *
  * Buffers may have any alignment that their type needs. Sizes may be zero. Outputs may alias inputs exactly (same start)
@@ -75,7 +76,7 @@ typedef struct k_gemm {
 } k_gemm;
 
 typedef struct k_kernels {
-  const char *name; /* of the level: "ref", "avx2", "neon" */
+  const char *name; /* of the level: "ref", "avx2", "avx512", "neon" */
 
   k_unary_fn unary[K_UNARY_COUNT];
   k_binary_fn binary[K_BINARY_COUNT];
@@ -114,6 +115,21 @@ typedef struct k_kernels {
   /* Mask of dropout: y = x·(keep ? 1/(1−p) : 0), keep drawn from Philox at (seed, stream, first + i); in place. */
   void (*dropout)(int64_t n, real p, uint64_t seed, uint64_t stream, uint64_t first, const real *x, real *y);
 
+  /* One step of recurrent cells over n units. x and u are the input's and the state's part of the pre-activations, gate after
+   * gate (n each); a gets the activations and may be x.
+   * LSTM (Hochreiter & Schmidhuber 1997, Gers et al. 2000): i, f, g, o, or i, g, o when `forget` is false (then f = 1);
+   * c = f·c + i·g in place, m = o·tanh c. peep: weights from the cell to i, f, o (from the new c), n each, or NULL. */
+  void (*lstm_cell)(int64_t n, bool forget, const real *x, const real *u, const real *peep, real *a, real *c, real *m);
+  /* From dm and dc (gradient of the new c) to those of the pre-activations, da, and of the old c, in place in dc. dpeep is
+   * added to; NULL with peep. da may be a. */
+  void (*lstm_cell_grad)(int64_t n, bool forget, const real *a, const real *peep, const real *c_old, const real *dm,
+                         real *dc, real *da, real *dpeep);
+  /* GRU, r, z, n with the reset gate behind the product: s = u_n + bias_n, n = tanh(x_n + r·s), h = n + z·(h − n) in place.
+   * bias (3n) is u's, or NULL; s may be NULL. */
+  void (*gru_cell)(int64_t n, const real *x, const real *u, const real *bias, real *a, real *s, real *h);
+  /* dx and du: gradients of x and u; dh: in, of the new h; out, what goes straight to the old one. dx may be a. */
+  void (*gru_cell_grad)(int64_t n, const real *a, const real *s, const real *h_old, real *dh, real *dx, real *du);
+
   /* Optimizers: parameters p updated in place from gradient g and the method's state arrays. */
   void (*adamw)(int64_t n, const k_optim *o, real *p, const real *g, real *m, real *v);
   void (*adam)(int64_t n, const k_optim *o, real *p, const real *g, real *m,
@@ -127,26 +143,32 @@ typedef struct k_kernels {
   void (*adadelta)(int64_t n, const k_optim *o, real *p, const real *g, real *v, real *u); /* beta2 is rho */
 
   /* Micro-kernel of the blocked product: c (gemm_mr, gemm_nr; row stride c_row) = or += A (gemm_mr, k) · packed B panel
-   * (k, gemm_nr), with A[i, p] at a[i·a_row + p·a_col]: neither A nor Aᵀ needs packing. Always a full tile; gemm.c gives
-   * edges a scratch tile. gemm_pack_b makes panels (k, gemm_nr) of alpha·B one behind the other, the last filled with 0. */
+   * (k, gemm_nr), with A[i, p] at a[i·a_row + p·a_col]: neither A nor Aᵀ needs packing. gemm_part is the same for rows ≤
+   * gemm_mr and columns ≤ gemm_nr and for B where it lies, B[p, j] at b[p·b_row + j]; an element's sum is the same bits by
+   * either. gemm_pack_b makes panels (k, gemm_nr) of alpha·B one behind the other, the last filled with 0. */
   int gemm_mr, gemm_nr;
   void (*gemm_tile)(int64_t k, const real *a, int64_t a_row, int64_t a_col, const real *b, real *c, int64_t c_row,
                     bool accumulate);
+  void (*gemm_part)(int64_t rows, int64_t columns, int64_t k, const real *a, int64_t a_row, int64_t a_col,
+                    const real *b, int64_t b_row, real *c, int64_t c_row, bool accumulate);
   void (*gemm_pack_b)(int64_t k, int64_t n, const real *b, int64_t b_row, int64_t b_col, real alpha, real *packed);
+  /* c (m, n) = or += A·Bᵀ, both read along k: A[i, p] at a[i·a_row + p], B[p, j] at b[p + j·b_col]. */
+  void (*gemm_dots)(int64_t m, int64_t n, int64_t k, const real *a, int64_t a_row, const real *b, int64_t b_col,
+                    real *c, int64_t c_row, bool accumulate);
   /* Skinny products: y (m) = A (m, k; row stride lda)·x [+ y], and y (n) = xᵀ (k)·B (k, n; row stride ldb) [+ y]. */
   void (*gemv)(int64_t m, int64_t k, const real *a, int64_t lda, const real *x, real *y, bool accumulate);
   void (*gevm)(int64_t k, int64_t n, const real *x, const real *b, int64_t ldb, real *y, bool accumulate);
 } k_kernels;
 
 /* Levels of instruction sets, best last. */
-#define K_LEVEL_LIST(X) X(ref) X(avx2) X(neon)
+#define K_LEVEL_LIST(X) X(ref) X(avx2) X(avx512) X(neon)
 typedef enum k_level {
 #define K_LEVEL_ENUM(name) K_LEVEL_##name,
   K_LEVEL_LIST(K_LEVEL_ENUM) K_LEVEL_COUNT
 #undef K_LEVEL_ENUM
 } k_level;
 
-/* The table of the best level that the CPU has and the environment variable RAPT_CPU ("ref", "avx2", "neon") allows;
+/* The table of the best level that the CPU has and the environment variable RAPT_CPU ("ref", "avx2", "avx512", "neon") allows;
  * chosen once. An unknown or unavailable name in RAPT_CPU means the best level; `rapt doctor` says so. */
 const k_kernels *rapt__kernels(void);
 /* The table of one level, or NULL when this CPU or this build lacks it. */

@@ -9,6 +9,7 @@ void rapt__vec_ref(k_kernels *t);
 void rapt__reduce_ref(k_kernels *t);
 void rapt__rows_ref(k_kernels *t);
 void rapt__random_ref(k_kernels *t);
+void rapt__cells_ref(k_kernels *t);
 void rapt__optim_ref(k_kernels *t);
 void rapt__gemm_ref(k_kernels *t);
 
@@ -17,14 +18,18 @@ void rapt__vec_avx2(k_kernels *t);
 void rapt__reduce_avx2(k_kernels *t);
 void rapt__rows_avx2(k_kernels *t);
 void rapt__random_avx2(k_kernels *t);
+void rapt__cells_avx2(k_kernels *t);
 void rapt__optim_avx2(k_kernels *t);
 void rapt__gemm_avx2(k_kernels *t);
+
+void rapt__gemm_avx512(k_kernels *t);
 #endif
 
 #ifdef RAPT_HAVE_NEON
 void rapt__vec_neon(k_kernels *t);
 void rapt__reduce_neon(k_kernels *t);
 void rapt__rows_neon(k_kernels *t);
+void rapt__cells_neon(k_kernels *t);
 void rapt__optim_neon(k_kernels *t);
 void rapt__gemm_neon(k_kernels *t);
 #endif

@@ -73,6 +73,9 @@ static void connect(const rapt__call *call, k_attention *a, int at) {
 static void attention_split(const rapt__node *node, const k_kernels *k, rapt__split *split) {
   k_attention a = describe(node, carriers(node->attr));
   split->units[0] = rapt__attention_units(&a, false);
+  /* Blocks of one head share what is made of its keys; where there are few heads, they are dealt out all the same. */
+  int64_t blocks = rapt__attention_blocks(&a), parts = 8 / (a.batch * a.heads) + 1;
+  split->grain[0] = (blocks + parts - 1) / parts;
   split->scratch_bytes = rapt__attention_scratch(k, &a, false);
 }
 
@@ -85,7 +88,7 @@ static void attention_forward(const rapt__call *call) {
   a.out = RAPT__OUT(call, 0);
   a.lse = RAPT__OUT(call, 1);
   a.probs = RAPT__OUT(call, 2);
-  for (int64_t u = call->begin; u < call->end; u++) rapt__attention_forward(call->k, &a, u, call->scratch);
+  rapt__attention_forward(call->k, &a, call->begin, call->end, call->scratch);
 }
 
 static void attention_grad_split(const rapt__node *node, const k_kernels *k, rapt__split *split) {

@@ -95,25 +95,43 @@ static void embedding_grad_forward(const rapt__call *call) {
   int64_t n = row_size(table), per = rows_per_unit(table), first = call->begin * per, end = call->end * per;
   if (end > table->dim[0]) end = table->dim[0];
   real *y = RAPT__OUT(call, 0);
-  memset(y + first * n, 0, (size_t)((end - first) * n) * sizeof *y);
+  const real *rest = call->node->n_in > 2 ? RAPT__IN(call, 2) : NULL;
+  if (!rest)
+    memset(y + first * n, 0, (size_t)((end - first) * n) * sizeof *y);
+  else if (rest != y)
+    memcpy(y + first * n, rest + first * n, (size_t)((end - first) * n) * sizeof *y);
   for (int64_t i = 0; i < call->node->in[1]->size; i++)
     if (ids[i] >= first && ids[i] < end) call->k->axpy(n, 1, RAPT__IN(call, 0) + i * n, y + ids[i] * n);
 }
 
 static void embedding_grad_grad(rapt__node *node, rapt_tensor *const *dout, rapt_tensor **din) {
   din[0] = rapt_embedding(dout[0], node->in[1]);
+  if (node->n_in > 2) din[2] = dout[0];
+}
+
+/* The few rows that are touched are added to what there is, in its place: a tied table gets its other gradient so. */
+static rapt_tensor *embedding_grad_absorb(rapt_tensor *part, rapt_tensor *rest) {
+  if (rapt__poisoned(rest)) return rest;
+  const rapt__node *node = part->node;
+  if (node->n_in > 2) return rapt_add(part, rest);
+  return rapt__op1(part->graph, &rapt__op_embedding_grad, (rapt_tensor *[]){node->in[0], node->in[1], rest}, 3, NULL, 0,
+                   part->ndim, part->dim);
 }
 
 static rapt_tensor *embedding_grad_sample(rapt_graph *graph, int i) {
   rapt_tensor *dy = rapt__sample(graph, "dy", RAPT_F32, -2, 2, RAPT__DIMS(2, 5, 3));
-  return embedding_grad_node(dy, rapt__sample(graph, "ids", RAPT_I32, -1, 7, RAPT__DIMS(2, 5)), i == 0 ? 5 : 67);
+  int64_t rows = i == 0 ? 5 : 67;
+  rapt_tensor *g = embedding_grad_node(dy, rapt__sample(graph, "ids", RAPT_I32, -1, 7, RAPT__DIMS(2, 5)), rows);
+  return i < 2 ? g : embedding_grad_absorb(g, rapt__sample(graph, "rest", RAPT_F32, -2, 2, RAPT__DIMS(rows, 3)));
 }
 
 const rapt__op rapt__op_embedding_grad = {.name = "embedding_grad",
+                                          .alias = 1 << 2,
                                           .split = embedding_grad_split,
                                           .forward = embedding_grad_forward,
                                           .grad = embedding_grad_grad,
-                                          .samples = 2,
+                                          .absorb = embedding_grad_absorb,
+                                          .samples = 3,
                                           .sample = embedding_grad_sample};
 
 /* ---- Gather and scatter: each other's gradient ---- */

@@ -121,13 +121,14 @@ static void chunk_forward(const rapt__call *call) {
   g.c = which == 0 ? logits : which == 1 ? RAPT__OUT(call, 1) + c * t->chunk * t->width : RAPT__OUT(call, 2);
   k_gemm_plan plan;
   rapt__gemm_plan(call->k, &g, &plan);
-  for (int64_t u = call->begin; u < call->end; u++)
-    rapt__gemm_unit(call->k, &g, &plan, product_phase(part), u, shared + packed_at(t), call->scratch);
+  rapt__gemm_units(call->k, &g, &plan, product_phase(part), call->begin, call->end, shared + packed_at(t),
+                   call->scratch);
 }
 
 static void chunk_grad(rapt__node *node, rapt_tensor *const *dout, rapt_tensor **din) {
-  if (node->in[0]->varies) din[0] = rapt_mul(&node->out[1], dout[0]);
-  if (node->in[1]->varies) din[1] = rapt_mul(&node->out[2], dout[0]);
+  bool one = rapt__is_one(dout[0]);
+  for (int i = 0; i < 2; i++)
+    if (node->in[i]->varies) din[i] = one ? &node->out[i + 1] : rapt_mul(&node->out[i + 1], dout[0]);
 }
 
 static rapt_tensor *chunk_sample(rapt_graph *graph, int i) {

@@ -39,8 +39,7 @@ static void split_product(const k_kernels *k, const k_gemm *g, rapt__split *spli
 static void run_product(const rapt__call *call, const k_gemm *g) {
   k_gemm_plan plan;
   rapt__gemm_plan(call->k, g, &plan);
-  for (int64_t u = call->begin; u < call->end; u++)
-    rapt__gemm_unit(call->k, g, &plan, call->phase, u, call->shared, call->scratch);
+  rapt__gemm_units(call->k, g, &plan, call->phase, call->begin, call->end, call->shared, call->scratch);
 }
 
 static void matmul_split(const rapt__node *node, const k_kernels *k, rapt__split *split) {

@@ -62,22 +62,6 @@ static rapt_status read_curves(rapt__run *run, curve *train, curve *valid) {
   return rapt__metrics_read(run->ctx, path, add_line, &r);
 }
 
-/* Every setting as "key=value", ended by NULL. */
-static const char **list_settings(rapt__run *run, rapt__text *text) {
-  size_t n = 0, at = 0;
-  for (size_t c = 0; c < run->config_count; c++)
-    for (const rapt__key *key = run->configs[c].keys; key->name; key++) n++;
-  const char **list = rapt__arena_new(&run->arena, n + 1, sizeof *list);
-  for (size_t c = 0; list && c < run->config_count; c++)
-    for (const rapt__key *key = run->configs[c].keys; key->name; key++) {
-      text->size = 0;
-      if (rapt__config_print(text, key, (char *)run->configs[c].values + key->offset) != RAPT_OK) return NULL;
-      list[at] = rapt__arena_format(&run->arena, "%s=%s", key->name, text->size ? text->data : "");
-      if (!list[at++]) return NULL;
-    }
-  return list;
-}
-
 rapt_status rapt__lm_report(rapt__run *run, const rapt__trainer *t, const char *const (*figures)[4],
                             size_t figure_count, const char *const *verdicts, size_t verdict_count) {
   rapt_context *ctx = run->ctx;
@@ -86,12 +70,11 @@ rapt_status rapt__lm_report(rapt__run *run, const rapt__trainer *t, const char *
   const rapt__series series[] = {{"training (mean)", train.x, train.y, train.count},
                                  {"validation", valid.x, valid.y, valid.count}};
   rapt__plot plot = {.x_title = "step", .y_title = "loss (nats a token)", .series = series, .count = 2};
-  rapt__text svg, scratch;
+  rapt__text svg;
   rapt__text_init(&svg, ctx);
-  rapt__text_init(&scratch, ctx);
   rapt_status status = rapt__svg_plot(&svg, &plot);
   const char *picture = rapt__run_path(run, "loss.svg"), *page = rapt__run_path(run, "report.html");
-  const char **settings = status == RAPT_OK ? list_settings(run, &scratch) : NULL;
+  const char **settings = status == RAPT_OK ? rapt__run_settings(run) : NULL;
   const char *environment = rapt__arena_format(&run->arena, "rapt %s, kernels %s, %d threads, %.0f s", rapt_version(),
                                                rapt__kernels()->name, rapt_context_threads(ctx), t->seconds);
   const char *command = rapt__arena_format(&run->arena, "rapt train %s", run->recipe->info.id);
@@ -111,6 +94,5 @@ rapt_status rapt__lm_report(rapt__run *run, const rapt__trainer *t, const char *
                          .environment = environment};
   if (status == RAPT_OK) status = rapt__report_write(ctx, page, &report);
   rapt__text_free(&svg);
-  rapt__text_free(&scratch);
   return status;
 }

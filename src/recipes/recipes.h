@@ -69,6 +69,10 @@ void rapt__run_say(rapt__run *run, rapt_event event, const char *fmt, ...) RAPT_
 /* Setting `data` as a path: itself where it exists or has a slash, else the folder of the data set of this name. NULL after
  * an error, which names the command that fetches the set; its status is the context's. */
 const char *rapt__run_data(rapt__run *run);
+/* The same for a name that is not setting `data`. */
+const char *rapt__run_data_named(rapt__run *run, const char *name);
+/* Every setting as "key=value", ended by NULL, in the run's arena. NULL: no memory. */
+const char **rapt__run_settings(rapt__run *run);
 /* The preset in use, or NULL. */
 const rapt_preset *rapt__run_preset(const rapt__run *run);
 /* The text of setting `data`: a file, or a data set's name. `file` is the data set's file. The text is

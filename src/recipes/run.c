@@ -150,8 +150,7 @@ char *rapt__run_path(rapt__run *run, const char *name) {
   return rapt__arena_format(&run->arena, "%s/%s", run->common.out, name);
 }
 
-const char *rapt__run_data(rapt__run *run) {
-  const char *name = run->common.data;
+const char *rapt__run_data_named(rapt__run *run, const char *name) {
   if (rapt__file_exists(name) || strchr(name, '/')) return name;
   char path[PATH_MAX];
   int missing;
@@ -161,6 +160,8 @@ const char *rapt__run_data(rapt__run *run) {
               name);
   return rapt__arena_strdup(&run->arena, path);
 }
+
+const char *rapt__run_data(rapt__run *run) { return rapt__run_data_named(run, run->common.data); }
 
 rapt_status rapt__run_text(rapt__run *run, const char *file, char **text, size_t *size) {
   const char *name = run->common.data;
@@ -220,6 +221,25 @@ static rapt_status load_settings(rapt__run *run, json_t *root, const char *path)
         rapt__config_set(run->ctx, &run->arena, run->configs, run->config_count, key, json_string_value(value), path));
   }
   return RAPT_OK;
+}
+
+const char **rapt__run_settings(rapt__run *run) {
+  size_t n = 0, at = 0;
+  for (size_t c = 0; c < run->config_count; c++)
+    for (const rapt__key *key = run->configs[c].keys; key->name; key++) n++;
+  const char **list = rapt__arena_new(&run->arena, n + 1, sizeof *list);
+  rapt__text text;
+  rapt__text_init(&text, run->ctx);
+  for (size_t c = 0; list && c < run->config_count; c++)
+    for (const rapt__key *key = run->configs[c].keys; list && key->name; key++) {
+      text.size = 0;
+      rapt_status status = rapt__config_print(&text, key, (char *)run->configs[c].values + key->offset);
+      list[at] =
+          status == RAPT_OK ? rapt__arena_format(&run->arena, "%s=%s", key->name, text.size ? text.data : "") : NULL;
+      if (!list[at++]) list = NULL;
+    }
+  rapt__text_free(&text);
+  return list;
 }
 
 /* ---- Starting ---- */

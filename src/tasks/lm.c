@@ -10,6 +10,12 @@ enum { STREAM_TRAIN = 2, STREAM_EVAL = 3 }; /* high halves of random streams; in
 
 static void name_of(char out[32], const char *name, int part) { snprintf(out, 32, part ? "%s.%d" : "%s", name, part); }
 
+rapt_tensor *rapt__lm_loss(rapt_tensor *x, rapt_tensor *head, rapt_tensor *labels) {
+  /* A large vocabulary's logits would not fit into the cache, let alone be worth keeping. */
+  if (rapt_dim(head, 0) >= 4096) return rapt_linear_cross_entropy(x, head, labels, NULL);
+  return rapt_cross_entropy(rapt_linear(x, head, true, NULL, RAPT_IDENTITY), labels, NULL);
+}
+
 static rapt_tensor *loss(rapt__task *task, rapt_graph *graph, rapt_params *params, bool training, int part) {
   rapt__lm *lm = (rapt__lm *)task;
   int64_t t = rapt_model_context(lm->model), dims[2] = {lm->batch, t};
@@ -22,9 +28,7 @@ static rapt_tensor *loss(rapt__task *task, rapt_graph *graph, rapt_params *param
   name_of(name, "positions", part);
   pass.positions = rapt_input(graph, name, RAPT_I32, 1, &t);
   rapt_tensor *head, *x = lm->model->arch->hidden(&pass, &head);
-  /* A large vocabulary's logits would not fit into the cache, let alone be worth keeping. */
-  if (rapt_model_vocabulary(lm->model) >= 4096) return rapt_linear_cross_entropy(x, head, labels, NULL);
-  return rapt_cross_entropy(rapt_linear(x, head, true, NULL, RAPT_IDENTITY), labels, NULL);
+  return rapt__lm_loss(x, head, labels);
 }
 
 static void fill_windows(rapt__lm *lm, rapt_plan *plan, int part, const int32_t *ids, int64_t count, uint64_t stream,

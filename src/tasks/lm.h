@@ -16,6 +16,8 @@ typedef struct rapt__lm {
   int64_t sample_tokens;
 } rapt__lm;
 
+/* Mean next-token loss of states x (…, C) under the output weight head (V, C). */
+rapt_tensor *rapt__lm_loss(rapt_tensor *x, rapt_tensor *head, rapt_tensor *labels);
 /* Sets the task's functions; the counts must leave room for one window each. */
 rapt_status rapt__lm_init(rapt__lm *lm);
 /* What samples begin with: a line break where the vocabulary has one, else the first token of the validation text. Borrowed. */

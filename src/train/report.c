@@ -23,6 +23,7 @@ static const char style[] =
     ".verdicts li{margin:.25rem 0;overflow-wrap:anywhere}\n"
     ".wide{overflow-x:auto}\n"
     ".wide svg{display:block;min-width:520px}\n"
+    ".pictures svg{display:block;margin:.8rem 0}\n"
     "table{border-collapse:collapse;width:100%;font-size:.94rem;font-variant-numeric:tabular-nums lining-nums}\n"
     "th,td{text-align:left;vertical-align:top;padding:.4rem .9rem .4rem 0;border-bottom:1px solid var(--rule)}\n"
     "th{font-weight:600}\n"
@@ -40,7 +41,7 @@ static const char style[] =
     "@media(max-width:480px){body{font-size:16px}main{padding:24px 16px 40px}h1{font-size:1.55rem}"
     ".settings th,.settings td{display:block;white-space:normal;overflow-wrap:anywhere;padding-right:0}"
     ".settings th{border-bottom:0;padding-bottom:0}.settings td{padding-top:0;min-height:1.4em}}\n"
-    "@media print{main{max-width:none;padding:0}}\n"
+    "@media print{main{max-width:none;padding:0}h2{break-after:avoid}tr,svg{break-inside:avoid}}\n"
     "</style>\n";
 
 static rapt_status add(rapt__text *out, const char *s) { return rapt__text_add(out, s, strlen(s)); }
@@ -75,19 +76,33 @@ static rapt_status add_figures(rapt__text *out, const rapt__report *report) {
   return add(out, "</tbody></table></div>\n");
 }
 
-static rapt_status add_settings(rapt__text *out, const rapt__report *report) {
-  if (!report->settings || !report->settings[0]) return RAPT_OK;
-  RAPT_TRY(add(out, "<h2>Settings</h2>\n<table class=\"settings\"><tbody>\n"));
-  for (const char *const *setting = report->settings; *setting; setting++) {
-    size_t key = strcspn(*setting, "=");
-    char *name = rapt__format(out->ctx, "%.*s", (int)key, *setting);
+/* Rows of "key=value", ended by NULL. */
+static rapt_status add_rows(rapt__text *out, const char *heading, const char *const *rows) {
+  if (!rows || !rows[0]) return RAPT_OK;
+  RAPT_TRY(add_escaped(out, "<h2>", heading, "</h2>\n"));
+  RAPT_TRY(add(out, "<table class=\"settings\"><tbody>\n"));
+  for (; *rows; rows++) {
+    size_t key = strcspn(*rows, "=");
+    char *name = rapt__format(out->ctx, "%.*s", (int)key, *rows);
     if (!name) return RAPT_ENOMEM;
     rapt_status status = add_escaped(out, "<tr><th scope=\"row\">", name, "</th>");
     rapt__free(out->ctx, name);
     RAPT_TRY(status);
-    RAPT_TRY(add_escaped(out, "<td>", *setting + key + ((*setting)[key] == '='), "</td></tr>\n"));
+    RAPT_TRY(add_escaped(out, "<td>", *rows + key + ((*rows)[key] == '='), "</td></tr>\n"));
   }
   return add(out, "</tbody></table>\n");
+}
+
+static rapt_status add_section(rapt__text *out, const rapt__report_section *section) {
+  RAPT_TRY(add_escaped(out, "<h2>", section->heading, "</h2>\n"));
+  RAPT_TRY(add_escaped(out, "<p>", section->text, "</p>\n"));
+  if (section->svg) {
+    RAPT_TRY(add(out, "<div class=\"pictures\">\n"));
+    RAPT_TRY(add(out, section->svg));
+    RAPT_TRY(add(out, "</div>\n"));
+  }
+  RAPT_TRY(add_escaped(out, "<pre>\n", section->verbatim, "</pre>\n"));
+  return add_rows(out, NULL, section->rows);
 }
 
 static rapt_status add_report(rapt__text *out, const rapt__report *report) {
@@ -108,7 +123,8 @@ static rapt_status add_report(rapt__text *out, const rapt__report *report) {
   }
   /* HTML drops a line feed right behind <pre>; ours is dropped instead of the text's own. */
   RAPT_TRY(add_escaped(out, "<h2>Sample</h2>\n<pre>\n", report->sample, "</pre>\n"));
-  RAPT_TRY(add_settings(out, report));
+  for (size_t i = 0; i < report->section_count; i++) RAPT_TRY(add_section(out, &report->sections[i]));
+  RAPT_TRY(add_rows(out, "Settings", report->settings));
   RAPT_TRY(add_escaped(out, "<h2>Command</h2>\n<pre>\n", report->command, "</pre>\n"));
   RAPT_TRY(add_escaped(out, "<h2>Environment</h2>\n<pre>\n", report->environment, "</pre>\n"));
   return add(out, "</main>\n</body>\n</html>\n");

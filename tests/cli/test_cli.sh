@@ -102,13 +102,35 @@ expect 1 '' '`rapt data get ptb` fetches it \(licence: ' env RAPT_DATA="$data" "
 expect 0 "^$data/analogies$" '' env RAPT_DATA="$data" "$rapt" data path analogies
 expect 1 'wrong +analogies/questions-words.txt: .*6 bytes instead of' 'not what the table' env RAPT_DATA="$data" "$rapt" data check analogies
 expect 1 '' 'comes before the cache' env RAPT_DATA="$data" "$rapt" data get analogies
-expect 1 '' '1 of 1 files of blimp have no address.*https://' "$rapt" data get blimp
+expect 1 '' '1 of 1 files of blimp have no address.*https://' env RAPT_DATA= "$rapt" data get blimp
 expect 1 '' '`rapt data get ptb` fetches it' env RAPT_DATA="$data" RAPT_HOME="$work/other" "$rapt" train nplm out=no-ptb
 expect 1 '' 'is not there' env RAPT_DATA= RAPT_HOME="$work/other" "$rapt" train adam out=no-mnist
 expect 2 '' 'no file or data set "none.txt"' env RAPT_HOME="$work/other" "$rapt" train gpt data=none.txt out=no-text
-expect 1 '' 'is not there' "$rapt" data check custrev
+expect 1 '' 'is not there' env RAPT_DATA= "$rapt" data check custrev
 
 expect 1 '' 'data is not UTF-8' "$rapt" train gpt data=./$'\xff' out=bytes
+expect 0 '^gpt-0\.8m .*takes settings' '' "$rapt" bench --list
+expect 0 '^matmul-64x64x32 .* us .*GFLOP/s' '' "$rapt" bench --only matmul-64x64x32 --repeat 2
+expect 0 '"id": "mlp".*"repeats": 3,' '' "$rapt" bench --only mlp --repeat 3 --json
+expect 0 '"loss": [0-9.]+' '' "$rapt" bench --only=gpt-0.8m --seconds 0.01 --threads 2 --json - bench.batch=2 model.width=16
+expect 0 '^work' '' "$rapt" bench --only matmul-64x64x32 --only mlp --repeat 1 --json bench.json
+expect 0 '"id": "mlp"' '' cat bench.json
+expect 0 - '' "$rapt" bench --only mlp --repeat 1 --save-inputs mlp.safetensors
+expect 0 '"input\.x".*"losses"' '' grep -a losses mlp.safetensors
+expect 0 '^optimizers-adadelta .* params/s' '' "$rapt" bench optimizers --repeat 1
+expect 2 '' 'rapt bench --list' "$rapt" bench optimizer
+expect 2 '' 'did you mean "gpt-0.8m"' "$rapt" bench --only gpt-08m
+expect 2 '' 'model\.layers' "$rapt" bench --only gpt-0.8m model.layer=2
+expect 2 '' 'takes no settings' "$rapt" bench --only mlp bench.batch=2
+expect 2 '' 'need one work' "$rapt" bench model.layers=2
+expect 2 '' 'need one work' "$rapt" bench --save-inputs x.safetensors
+expect 2 '' '--repeat needs' "$rapt" bench --repeat 0
+expect 2 '' '--seconds needs' "$rapt" bench --seconds never
+expect 2 '' '--only needs' "$rapt" bench --only
+expect 2 '' 'unexpected argument' "$rapt" bench --fast
+expect 1 - 'nowhere' "$rapt" bench --only mlp --repeat 1 --json nowhere/bench.json
+expect 1 '' 'nowhere' "$rapt" bench --only mlp --repeat 1 --save-inputs nowhere/mlp.safetensors --json
+
 for i in $(seq 300); do echo "line $i: the cat sat on mat $((i * 7 % 13))."; done >text.txt
 small="model.layers=1 model.width=16 model.heads=2 model.context=16 train.batch=4 train.warmup=2 train.evals=2 train.sample_tokens=20"
 # shellcheck disable=SC2086

@@ -49,19 +49,19 @@ typedef struct wanted {
   int64_t n;
 } wanted;
 
-static wanted wanted_new(int64_t n) {
+__attribute__((unused)) static wanted wanted_new(int64_t n) {
   wanted w = {malloc((size_t)(n + 1) * sizeof(double)), malloc((size_t)(n + 1) * sizeof(double)), n};
   if (!w.value || !w.tolerance) _exit(2);
   for (int64_t i = 0; i < n; i++) w.value[i] = NAN, w.tolerance[i] = 0;
   return w;
 }
 
-static void wanted_free(wanted *w) {
+__attribute__((unused)) static void wanted_free(wanted *w) {
   free(w->value);
   free(w->tolerance);
 }
 
-static void check_area(const char *what, const char *level, const area *a, const wanted *w) {
+__attribute__((unused)) static void check_area(const char *what, const char *level, const area *a, const wanted *w) {
   for (int64_t i = 0; i < w->n; i++) {
     if (isnan(w->value[i])) {
       if (memcmp(&a->p[i], &(uint32_t){CHECK_PATTERN}, 4) != 0) {

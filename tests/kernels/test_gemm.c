@@ -57,7 +57,7 @@ static void run_backwards(const k_kernels *k, const k_gemm *g) {
   for (int phase = 0; phase < 2; phase++)
     for (int64_t u = plan.units[phase] - 1; u >= 0; u--) {
       area own = area_scratch(plan.worker_bytes);
-      rapt__gemm_unit(k, g, &plan, phase, u, shared.p, own.p);
+      rapt__gemm_units(k, g, &plan, phase, u, u + 1, shared.p, own.p);
       area_free(&own);
     }
   area_free(&shared);
@@ -147,6 +147,60 @@ static void few_columns(void) {
   check_product(3, 20000, 9, 0, 0, false);
 }
 
+/* Up to 16 rows of A along k and B along k, both as they lie, are dot products. */
+static void dot_products(void) {
+  for (int64_t m = 2; m <= 17; m++)
+    for (int i = 0; i < 4; i++) check_product(m, pick(5, 90), pick(1, i < 2 ? 20 : 300), 0, 1, true);
+  check_product(5, 64, 64, 0, 1, true);
+  check_product(16, 1024, 256, 0, 1, true);
+}
+
+/* Each blocked path: B read in place, packed once for all units, packed by each unit; whole blocks and what is left over. */
+static void blocked_paths(void) {
+  for (int i = 0; i < 8; i++) {
+    check_product(pick(17, 140), pick(5, 100), pick(1, 300), i % 3, 0, true);
+    check_product(pick(257, 700), pick(5, 100), pick(1, 300), i % 2, 1, i < 4);
+  }
+  check_product(129, 1100, 260, 0, 0, true);
+  check_product(131, 1030, 257, 1, 0, true);
+  check_product(1100, 300, 200, 0, 1, false);
+  check_product(1030, 513, 260, 1, 0, false);
+}
+
+/* A part of a tile has the bits of the whole one, and a row of dot products does not notice its neighbours. */
+static void parts_of_tiles(void) {
+  CHECK_EACH_LEVEL(k) {
+    int64_t mr = k->gemm_mr, nr = k->gemm_nr, depth = 37;
+    area a = area_random(mr * depth, -1, 1), b = area_random(nr * depth, -1, 1), whole = area_new(mr * nr);
+    for (int add = 0; add < 2; add++) {
+      for (int64_t i = 0; i < mr * nr; i++) whole.p[i] = (float)i;
+      k->gemm_tile(depth, a.p, depth, 1, b.p, whole.p, nr, add);
+      for (int64_t rows = 1; rows <= mr; rows++)
+        for (int64_t columns = 1; columns <= nr; columns++) {
+          area part = area_new((rows - 1) * nr + columns);
+          for (int64_t i = 0; i < rows; i++)
+            for (int64_t j = 0; j < columns; j++) part.p[i * nr + j] = (float)(i * nr + j);
+          k->gemm_part(rows, columns, depth, a.p, depth, 1, b.p, nr, part.p, nr, add);
+          for (int64_t i = 0; i < rows; i++)
+            if (memcmp(part.p + i * nr, whole.p + i * nr, (size_t)columns * sizeof(float)) != 0)
+              check_fail("%lld x %lld of a tile at %s: other bits in row %lld", (long long)rows, (long long)columns,
+                         k->name, (long long)i);
+          area_free(&part);
+        }
+    }
+    area_free(&a), area_free(&b), area_free(&whole);
+    area x = area_random(13 * depth, -1, 1), y = area_random(9 * depth, -1, 1), all = area_new(13 * 9),
+         one = area_new(1);
+    k->gemm_dots(13, 9, depth, x.p, depth, y.p, depth, all.p, 9, false);
+    for (int64_t i = 0; i < 13 * 9; i++) {
+      k->gemm_dots(1, 1, depth, x.p + i / 9 * depth, depth, y.p + i % 9 * depth, depth, one.p, 1, false);
+      if (memcmp(one.p, all.p + i, sizeof(float)) != 0)
+        check_fail("dot product %lld at %s: other bits", (long long)i, k->name);
+    }
+    area_free(&x), area_free(&y), area_free(&all), area_free(&one);
+  }
+}
+
 /* Where the two paths of blocked products meet, and every number of rows and columns left over. */
 static void rows_left_over(void) {
   for (int64_t i = 0; i < 18; i++) {
@@ -184,7 +238,8 @@ static void empty_sizes(void) {
   }
 }
 
-static const check_test tests[] = {CHECK_TEST(small_sizes), CHECK_TEST(deep_and_wide),  CHECK_TEST(few_rows),
-                                   CHECK_TEST(few_columns), CHECK_TEST(rows_left_over), CHECK_TEST(plans),
+static const check_test tests[] = {CHECK_TEST(small_sizes),   CHECK_TEST(deep_and_wide),  CHECK_TEST(few_rows),
+                                   CHECK_TEST(few_columns),   CHECK_TEST(rows_left_over), CHECK_TEST(dot_products),
+                                   CHECK_TEST(blocked_paths), CHECK_TEST(parts_of_tiles), CHECK_TEST(plans),
                                    CHECK_TEST(empty_sizes)};
 CHECK_MAIN(tests)

@@ -190,6 +190,11 @@ static void many_points_stay_small(void **state) {
 static const char *const verdicts[] = {"Reached <2.0", "Slower & steadier"};
 static const char *const figures[][4] = {{"loss <nats>", "1.5", "1.4", "\xE2\x9C\x93"}, {"speed", NULL, "9", NULL}};
 static const char *const settings[] = {"model.layers=4", "train.note=a=b<c", "flag", NULL};
+static const char *const rows[] = {"heads=<4>", NULL};
+static const rapt__report_section sections[] = {
+    {"Attention & more", "What it <looks> at", "<svg id=\"heat\"></svg>", "\n<kept>", rows},
+    {.svg = "<svg id=\"bare\"></svg>"},
+};
 static const rapt__report full = {
     .title = "Small <GPT>",
     .paper = "Someone & others, 2017",
@@ -200,6 +205,8 @@ static const rapt__report full = {
     .figure_count = COUNT(figures),
     .plot_svg = "<svg id=\"p\"></svg>",
     .sample = "\nOnce <script>alert(1)</script>\xFF",
+    .sections = sections,
+    .section_count = COUNT(sections),
     .settings = settings,
     .command = "rapt train 'x'",
     .environment = "gcc > 12",
@@ -225,6 +232,11 @@ static void report_parts(void **state) {
       "<th scope=\"row\">model.layers</th><td>4</td>",
       "<th scope=\"row\">train.note</th><td>a=b&lt;c</td>",
       "<th scope=\"row\">flag</th><td></td>",
+      "<h2>Attention &amp; more</h2>\n<p>What it &lt;looks&gt; at</p>\n<div class=\"pictures\">\n<svg "
+      "id=\"heat\"></svg></div>\n"
+      "<pre>\n\n&lt;kept&gt;</pre>\n<table class=\"settings\"><tbody>\n<tr><th "
+      "scope=\"row\">heads</th><td>&lt;4&gt;</td></tr>\n"
+      "</tbody></table>\n<div class=\"pictures\">\n<svg id=\"bare\"></svg></div>\n<h2>Settings</h2>",
       "rapt train &#39;x&#39;",
       "gcc &gt; 12",
   };

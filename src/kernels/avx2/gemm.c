@@ -1,52 +1,84 @@
 /* AVX2+FMA: a 6 × 16 micro-kernel (12 accumulators, two loads of B and six broadcasts of A a step), packing with 8 × 8
- * transposes, and skinny products. */
+ * transposes, dot products in groups of 2 × 4, and skinny products. */
 #include "kernels/variants.h"
 
 #include <immintrin.h>
 
-enum { MR = 6, NR = 16, LANES = 8 };
+enum { MR = 6, LANES = 8, NR = 2 * LANES };
 
-#define STEP(i, address)                                                                                               \
-  {                                                                                                                    \
-    __m256 x = _mm256_broadcast_ss(address);                                                                           \
-    c##i##0 = _mm256_fmadd_ps(x, b0, c##i##0);                                                                         \
-    c##i##1 = _mm256_fmadd_ps(x, b1, c##i##1);                                                                         \
+#define INLINE static inline __attribute__((always_inline))
+
+static inline __m256i mask_of(int64_t count) {
+  static const int32_t window[2 * LANES] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
+  return _mm256_loadu_si256((const __m256i *)(window + LANES - count));
+}
+
+INLINE __m256 load(const float *p, bool whole, __m256i mask) {
+  return whole ? _mm256_loadu_ps(p) : _mm256_maskload_ps(p, mask);
+}
+
+/* `rows`, `vectors` and `whole` (the last vector too) are constants where this is called. */
+INLINE void tile(int rows, int vectors, bool whole, int64_t k, const float *a, int64_t a_row, int64_t a_col,
+                 const float *b, int64_t b_row, __m256i last, float *c, int64_t c_row, bool accumulate) {
+  __m256 s[MR][2], v[2];
+  const float *d = a + 3 * a_row;
+#pragma GCC unroll 6
+  for (int i = 0; i < rows; i++) {
+    s[i][0] = s[i][1] = _mm256_setzero_ps();
+    _mm_prefetch((const char *)(c + i * c_row), _MM_HINT_T0);
   }
-#define STORE(i)                                                                                                       \
-  {                                                                                                                    \
-    float *row = c + (i)*c_row;                                                                                        \
-    if (accumulate) {                                                                                                  \
-      c##i##0 = _mm256_add_ps(c##i##0, _mm256_loadu_ps(row));                                                          \
-      c##i##1 = _mm256_add_ps(c##i##1, _mm256_loadu_ps(row + 8));                                                      \
-    }                                                                                                                  \
-    _mm256_storeu_ps(row, c##i##0);                                                                                    \
-    _mm256_storeu_ps(row + 8, c##i##1);                                                                                \
+  for (int64_t p = 0; p < k; p++, a += a_col, d += a_col, b += b_row) {
+#pragma GCC unroll 2
+    for (int q = 0; q < vectors; q++) { v[q] = load(b + q * LANES, whole || q < vectors - 1, last); }
+#pragma GCC unroll 6
+    for (int i = 0; i < rows; i++) {
+      __m256 x = _mm256_broadcast_ss(i < 3 ? a + i * a_row : d + (i - 3) * a_row);
+#pragma GCC unroll 2
+      for (int q = 0; q < vectors; q++) s[i][q] = _mm256_fmadd_ps(x, v[q], s[i][q]);
+    }
   }
+#pragma GCC unroll 6
+  for (int i = 0; i < rows; i++) {
+#pragma GCC unroll 2
+    for (int q = 0; q < vectors; q++) {
+      bool all = whole || q < vectors - 1;
+      float *to = c + i * c_row + q * LANES;
+      if (accumulate) s[i][q] = _mm256_add_ps(load(to, all, last), s[i][q]);
+      if (all)
+        _mm256_storeu_ps(to, s[i][q]);
+      else
+        _mm256_maskstore_ps(to, last, s[i][q]);
+    }
+  }
+}
 
 static void k_gemm_tile_avx2(int64_t k, const float *a, int64_t a_row, int64_t a_col, const float *b, float *c,
                              int64_t c_row, bool accumulate) {
-  __m256 c00 = _mm256_setzero_ps(), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00;
-  __m256 c30 = c00, c31 = c00, c40 = c00, c41 = c00, c50 = c00, c51 = c00;
-  const float *d = a + 3 * a_row;
-  for (int i = 0; i < MR; i++) _mm_prefetch((const char *)(c + i * c_row), _MM_HINT_T0);
-  for (int64_t p = 0; p < k; p++) {
-    __m256 b0 = _mm256_loadu_ps(b), b1 = _mm256_loadu_ps(b + 8);
-    STEP(0, a)
-    STEP(1, a + a_row)
-    STEP(2, a + 2 * a_row)
-    STEP(3, d)
-    STEP(4, d + a_row)
-    STEP(5, d + 2 * a_row)
-    a += a_col;
-    d += a_col;
-    b += NR;
+  tile(MR, 2, true, k, a, a_row, a_col, b, NR, _mm256_setzero_si256(), c, c_row, accumulate);
+}
+
+static void k_gemm_part_avx2(int64_t rows, int64_t columns, int64_t k, const float *a, int64_t a_row, int64_t a_col,
+                             const float *b, int64_t b_row, float *c, int64_t c_row, bool accumulate) {
+  __m256i last = mask_of(columns > LANES ? columns - LANES : columns);
+#define PART(r)                                                                                                        \
+  case r:                                                                                                              \
+    if (columns == NR)                                                                                                 \
+      tile(r, 2, true, k, a, a_row, a_col, b, b_row, last, c, c_row, accumulate);                                      \
+    else if (columns > LANES)                                                                                          \
+      tile(r, 2, false, k, a, a_row, a_col, b, b_row, last, c, c_row, accumulate);                                     \
+    else                                                                                                               \
+      tile(r, 1, false, k, a, a_row, a_col, b, b_row, last, c, c_row, accumulate);                                     \
+    break;
+  switch (rows) {
+    PART(1)
+    PART(2)
+    PART(3)
+    PART(4)
+    PART(5)
+    PART(6)
+  default: break;
   }
-  STORE(0)
-  STORE(1)
-  STORE(2)
-  STORE(3)
-  STORE(4)
-  STORE(5)
+#undef PART
 }
 
 /* 8 columns of 8 rows: x[i·ld + 0..8) → y[j·NR + i]. */
@@ -91,9 +123,48 @@ static void k_gemm_pack_b_avx2(int64_t k, int64_t n, const float *b, int64_t b_r
   }
 }
 
-static inline __m256i mask_of(int64_t count) {
-  static const int32_t window[2 * LANES] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
-  return _mm256_loadu_si256((const __m256i *)(window + LANES - count));
+/* `rows` of A with four columns of B; those beyond `columns` are the last one again and not stored. */
+INLINE void dots(int rows, int64_t columns, int64_t k, const float *a, int64_t a_row, const float *b, int64_t b_col,
+                 float *c, int64_t c_row, bool accumulate) {
+  __m256 s[2][4];
+  const float *from[4];
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; j++) from[j] = b + (j < columns ? j : columns - 1) * b_col;
+#pragma GCC unroll 2
+  for (int i = 0; i < rows; i++) s[i][0] = s[i][1] = s[i][2] = s[i][3] = _mm256_setzero_ps();
+  for (int64_t p = 0; p < k; p += LANES) {
+    bool whole = k - p >= LANES;
+    __m256i mask = mask_of(whole ? LANES : k - p);
+    __m256 v[4];
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) v[j] = load(from[j] + p, whole, mask);
+#pragma GCC unroll 2
+    for (int i = 0; i < rows; i++) {
+      __m256 x = load(a + i * a_row + p, whole, mask);
+#pragma GCC unroll 4
+      for (int j = 0; j < 4; j++) s[i][j] = _mm256_fmadd_ps(x, v[j], s[i][j]);
+    }
+  }
+  __m128i mask = _mm256_castsi256_si128(mask_of(columns));
+#pragma GCC unroll 2
+  for (int i = 0; i < rows; i++) {
+    __m256 t = _mm256_hadd_ps(_mm256_hadd_ps(s[i][0], s[i][1]), _mm256_hadd_ps(s[i][2], s[i][3]));
+    __m128 y = _mm_add_ps(_mm256_castps256_ps128(t), _mm256_extractf128_ps(t, 1));
+    float *to = c + i * c_row;
+    if (accumulate) y = _mm_add_ps(_mm_maskload_ps(to, mask), y);
+    _mm_maskstore_ps(to, mask, y);
+  }
+}
+
+static void k_gemm_dots_avx2(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, const float *b,
+                             int64_t b_col, float *c, int64_t c_row, bool accumulate) {
+  for (int64_t j = 0; j < n; j += 4) {
+    int64_t columns = n - j < 4 ? n - j : 4, i = 0;
+    const float *y = b + j * b_col;
+    for (; i + 2 <= m; i += 2)
+      dots(2, columns, k, a + i * a_row, a_row, y, b_col, c + i * c_row + j, c_row, accumulate);
+    if (i < m) dots(1, columns, k, a + i * a_row, a_row, y, b_col, c + i * c_row + j, c_row, accumulate);
+  }
 }
 
 static inline float add_lanes(__m256 v) {
@@ -168,6 +239,8 @@ void rapt__gemm_avx2(k_kernels *k) {
   k->gemm_mr = MR;
   k->gemm_nr = NR;
   k->gemm_tile = k_gemm_tile_avx2;
+  k->gemm_part = k_gemm_part_avx2;
+  k->gemm_dots = k_gemm_dots_avx2;
   k->gemm_pack_b = k_gemm_pack_b_avx2;
   k->gemv = k_gemv_avx2;
   k->gevm = k_gevm_avx2;

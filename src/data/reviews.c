@@ -1,0 +1,220 @@
+/* Film reviews out of a tar archive. Nothing is unpacked to disk; what the headers say is checked before it is used. */
+#include "data/reviews.h"
+
+#include "data/packed.h"
+#include "text/tokenizer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCK = 512, TRAINING_FOLDS = 9 };
+static const size_t limit = (size_t)1 << 28; /* bytes of the archive's content */
+
+/* A review's text in the archive. */
+typedef struct member {
+  const char *text;
+  size_t size;
+  uint8_t positive, fold;
+} member;
+
+typedef struct word {
+  const char *bytes;
+  size_t size;
+  uint64_t count;
+} word;
+
+typedef struct reader {
+  rapt_context *ctx;
+  const char *path;
+  char *data;
+  size_t size;
+  member *members;
+  size_t count, capacity;
+  word *words; /* of the training folds; after sorting the index is the feature */
+  size_t word_count, word_capacity;
+  rapt__table ids;
+} reader;
+
+/* ---- The archive ---- */
+
+/* Octal digits, with blanks before and a blank or a zero byte behind, or up to the field's end. */
+static bool octal(const char *field, size_t width, size_t *value) {
+  size_t i = 0, digits = 0;
+  *value = 0;
+  while (i < width && field[i] == ' ') i++;
+  for (; i < width && field[i] >= '0' && field[i] <= '7'; i++, digits++) *value = *value * 8 + (size_t)(field[i] - '0');
+  return digits > 0 && (i == width || field[i] == ' ' || field[i] == 0);
+}
+
+/* The sum of a header's bytes, its own field counted as blanks. */
+static size_t header_sum(const char *head) {
+  size_t sum = 0;
+  for (size_t i = 0; i < BLOCK; i++) sum += i >= 148 && i < 156 ? ' ' : (uint8_t)head[i];
+  return sum;
+}
+
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/* "…/pos/cv123_45678.txt": true, verdict and fold. */
+static bool parse_name(const char *name, member *m) {
+  const char *file = strrchr(name, '/');
+  if (!file || file - name < 3 || (file - name > 3 && file[-4] != '/')) return false;
+  m->positive = strncmp(file - 3, "pos", 3) == 0;
+  if (!m->positive && strncmp(file - 3, "neg", 3) != 0) return false;
+  file++;
+  size_t n = strlen(file);
+  if (n < 10 || strncmp(file, "cv", 2) != 0 || strcmp(file + n - 4, ".txt") != 0) return false;
+  if (!is_digit(file[2]) || !is_digit(file[3]) || !is_digit(file[4]) || file[5] != '_') return false;
+  m->fold = (uint8_t)(file[2] - '0');
+  return true;
+}
+
+static rapt_status add_member(reader *r, const char *head, const char *text, size_t size) {
+  char name[101];
+  memcpy(name, head, 100);
+  name[100] = 0;
+  member m = {.text = text, .size = size};
+  if ((head[156] != '0' && head[156] != 0) || !parse_name(name, &m)) return RAPT_OK;
+  RAPT_TRY(rapt__reserve(r->ctx, (void **)&r->members, &r->capacity, r->count, sizeof *r->members));
+  r->members[r->count++] = m;
+  return RAPT_OK;
+}
+
+static rapt_status walk(reader *r) {
+  for (size_t at = 0; at < r->size;) {
+    const char *head = r->data + at;
+    size_t size, sum;
+    if (r->size - at < BLOCK)
+      return rapt__fail(r->ctx, RAPT_EFORMAT, "%s: content byte %zu: a header of the archive is cut off", r->path, at);
+    if (head[0] == 0) return RAPT_OK; /* the blocks of zeros at the end */
+    if (!octal(head + 148, 8, &sum) || sum != header_sum(head))
+      return rapt__fail(r->ctx, RAPT_EFORMAT, "%s: content byte %zu: not a tar header (its sum is wrong)", r->path, at);
+    if (!octal(head + 124, 12, &size))
+      return rapt__fail(r->ctx, RAPT_EFORMAT, "%s: content byte %zu: the member's size is not an octal number", r->path,
+                        at + 124);
+    if (size > r->size - at - BLOCK)
+      return rapt__fail(r->ctx, RAPT_EFORMAT, "%s: content byte %zu: the member has %zu bytes, but %zu are left",
+                        r->path, at + 124, size, r->size - at - BLOCK);
+    RAPT_TRY(add_member(r, head, head + BLOCK, size));
+    size_t whole = (size + BLOCK - 1) / BLOCK * BLOCK, left = r->size - at - BLOCK;
+    at += BLOCK + (whole < left ? whole : left);
+  }
+  return RAPT_OK;
+}
+
+/* ---- Words ---- */
+
+static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\v' || c == '\f'; }
+
+/* The next word from *at on; false at the end. */
+static bool next_word(const member *m, size_t *at, const char **bytes, size_t *size) {
+  while (*at < m->size && is_blank(m->text[*at])) ++*at;
+  size_t begin = *at;
+  while (*at < m->size && !is_blank(m->text[*at])) ++*at;
+  *bytes = m->text + begin;
+  *size = *at - begin;
+  return *size > 0;
+}
+
+static rapt_status count_words(reader *r) {
+  const char *bytes;
+  size_t size;
+  for (size_t i = 0; i < r->count; i++) {
+    if (r->members[i].fold >= TRAINING_FOLDS) continue;
+    for (size_t at = 0; next_word(&r->members[i], &at, &bytes, &size);) {
+      rapt__slot *slot = rapt__table_get(&r->ids, bytes, size, 0, (int64_t)r->word_count);
+      if (!slot) return RAPT_ENOMEM;
+      if (slot->value == (int64_t)r->word_count) {
+        RAPT_TRY(rapt__reserve(r->ctx, (void **)&r->words, &r->word_capacity, r->word_count, sizeof *r->words));
+        r->words[r->word_count++] = (word){bytes, size, 0};
+      }
+      r->words[slot->value].count++;
+    }
+  }
+  return RAPT_OK;
+}
+
+/* Ties in order of first appearance, which is the order of the addresses. */
+static int by_count(const void *a, const void *b) {
+  const word *x = a, *y = b;
+  if (x->count != y->count) return x->count < y->count ? 1 : -1;
+  return x->bytes < y->bytes ? -1 : x->bytes > y->bytes;
+}
+
+static rapt_status rank_words(reader *r) {
+  qsort(r->words, r->word_count, sizeof *r->words, by_count);
+  for (size_t i = 0; i < r->word_count; i++) {
+    rapt__slot *slot = rapt__table_get(&r->ids, r->words[i].bytes, r->words[i].size, 0, (int64_t)i);
+    if (!slot) return RAPT_ENOMEM;
+    slot->value = (int64_t)i;
+  }
+  return RAPT_OK;
+}
+
+/* ---- Rows ---- */
+
+/* `seen` remembers for every feature the last review that has it, counted from 1. */
+static rapt_status fill_rows(reader *r, size_t *seen, rapt__reviews *out) {
+  size_t used = 0, capacity = 0;
+  for (size_t i = 0; i < r->count; i++) {
+    const char *bytes;
+    size_t size;
+    out->begin[i] = used;
+    out->positive[i] = r->members[i].positive;
+    out->fold[i] = r->members[i].fold;
+    for (size_t at = 0; next_word(&r->members[i], &at, &bytes, &size);) {
+      const rapt__slot *slot = rapt__table_find(&r->ids, bytes, size, 0);
+      if (!slot || slot->value >= out->features || seen[slot->value] == i + 1) continue;
+      seen[slot->value] = i + 1;
+      RAPT_TRY(rapt__reserve(r->ctx, (void **)&out->words, &capacity, used, sizeof *out->words));
+      out->words[used++] = (int32_t)slot->value;
+    }
+  }
+  out->begin[r->count] = used;
+  return RAPT_OK;
+}
+
+static rapt_status make_rows(reader *r, int64_t most, rapt__reviews *out) {
+  out->features = (int64_t)r->word_count < most ? (int64_t)r->word_count : most;
+  out->count = r->count;
+  out->begin = rapt__new(r->ctx, r->count + 1, sizeof *out->begin);
+  out->positive = rapt__new(r->ctx, r->count, sizeof *out->positive);
+  out->fold = rapt__new(r->ctx, r->count, sizeof *out->fold);
+  size_t *seen = rapt__new(r->ctx, (size_t)out->features, sizeof *seen);
+  bool room = out->begin && out->positive && out->fold && seen;
+  rapt_status status = room ? fill_rows(r, seen, out) : RAPT_ENOMEM;
+  rapt__free(r->ctx, seen);
+  return status;
+}
+
+static rapt_status read_reviews(reader *r, int64_t most, rapt__reviews *out) {
+  RAPT_TRY(rapt__packed_read(r->ctx, r->path, limit, &r->data, &r->size));
+  RAPT_TRY(walk(r));
+  if (r->count == 0)
+    return rapt__fail(r->ctx, RAPT_EFORMAT, "%s: no member is named …/neg/cvNNN_….txt or …/pos/cvNNN_….txt", r->path);
+  RAPT_TRY(count_words(r));
+  if (r->word_count == 0) return rapt__fail(r->ctx, RAPT_EFORMAT, "%s: there is no word in folds 0 to 8", r->path);
+  RAPT_TRY(rank_words(r));
+  return make_rows(r, most, out);
+}
+
+rapt_status rapt__reviews_read(rapt_context *ctx, const char *path, int64_t most, rapt__reviews *out) {
+  reader r = {.ctx = ctx, .path = path};
+  *out = (rapt__reviews){.ctx = ctx};
+  rapt__table_init(&r.ids, ctx);
+  rapt_status status = read_reviews(&r, most, out);
+  rapt__table_free(&r.ids);
+  rapt__free(ctx, r.words);
+  rapt__free(ctx, r.members);
+  rapt__free(ctx, r.data);
+  return status;
+}
+
+void rapt__reviews_free(rapt__reviews *reviews) {
+  if (!reviews->ctx) return;
+  rapt__free(reviews->ctx, reviews->begin);
+  rapt__free(reviews->ctx, reviews->words);
+  rapt__free(reviews->ctx, reviews->positive);
+  rapt__free(reviews->ctx, reviews->fold);
+  *reviews = (rapt__reviews){0};
+}
