@@ -161,7 +161,8 @@ rapt_tensor *rapt_linear_cross_entropy(rapt_tensor *x, rapt_tensor *weight, rapt
     return rapt__poison(graph, RAPT_ESHAPE, "linear_cross_entropy: x %s, weight %s, labels %s do not fit",
                         rapt__shape_text(x), rapt__shape_text(weight), rapt__shape_text(labels));
   chunk_attr t = {.loss = rapt__loss_settings(options, weight->dim[0]), .rows = labels->size, .width = width};
-  t.chunk = (1 << 21) / weight->dim[0]; /* 8 MB of logits, but enough rows for a good product */
+  /* 64 MB of logits: every chunk reads the weight twice and its gradient once more, so that few rows are worth little. */
+  t.chunk = (1 << 24) / weight->dim[0];
   t.chunk = t.chunk < 64 ? 64 : t.chunk;
   if (t.chunk > t.rows) t.chunk = t.rows;
   rapt__node *node =
