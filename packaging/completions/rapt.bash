@@ -22,8 +22,7 @@ _rapt() {
     ;;
   runs) words="--recipe --limit --json --plot --prune --help" ;;
   bench)
-    words="--list --only --threads --repeat --seconds --json --save-inputs --help"
-    [[ ${COMP_WORDS[COMP_CWORD - 1]} == --only ]] && words=$(rapt bench --list 2>/dev/null | awk '{print $1}')
+    words="--list --only --threads --repeat --seconds --json --save-inputs --help $(rapt bench --list 2>/dev/null | awk '{print $1}')"
     ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word"; compgen -f -- "$word")

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 void *rapt__alloc(rapt_context *ctx, size_t bytes) {
   void *p = ctx->alloc(ctx->alloc_user, NULL, bytes ? bytes : 1);
@@ -73,17 +74,31 @@ void *rapt__alloc_aligned(rapt_context *ctx, size_t bytes) {
   return p;
 }
 
+/* Blocks from here on are read as streams, for which pages of 2 MB save most of the address translation. */
+#define HUGE_PAGE ((size_t)1 << 21)
+#define LARGE (2 * HUGE_PAGE)
+
+/* A wish: where the system has no such pages to give, nothing changes. */
+static void wish_huge_pages(char *block, size_t bytes) {
+#ifdef MADV_HUGEPAGE
+  if (bytes >= LARGE) madvise(block, bytes & ~(HUGE_PAGE - 1), MADV_HUGEPAGE);
+#else
+  (void)block, (void)bytes;
+#endif
+}
+
 void *rapt__alloc_aligned_raw(rapt_context *ctx, size_t bytes) {
-  size_t all;
-  if (rapt__add_overflows(bytes, RAPT__ALIGN + sizeof(void *), &all)) {
+  size_t all, align = bytes >= LARGE ? HUGE_PAGE : RAPT__ALIGN;
+  if (rapt__add_overflows(bytes, align + sizeof(void *), &all)) {
     rapt__fail_memory(ctx, SIZE_MAX);
     return NULL;
   }
   char *start = rapt__alloc(ctx, all);
   if (!start) return NULL;
-  uintptr_t address = ((uintptr_t)start + sizeof(void *) + RAPT__ALIGN - 1) & ~(uintptr_t)(RAPT__ALIGN - 1);
+  uintptr_t address = ((uintptr_t)start + sizeof(void *) + align - 1) & ~(uintptr_t)(align - 1);
   char *aligned = start + (address - (uintptr_t)start);
   memcpy(aligned - sizeof(void *), &start, sizeof start);
+  wish_huge_pages(aligned, bytes);
   return aligned;
 }
 

@@ -49,8 +49,7 @@ static void timing(void *user, const rapt_timing *t) {
 static int list(void) {
   for (int i = 0; i < rapt_work_count(); i++) {
     const rapt_work_info *w = rapt_work_get(i);
-    printf("%-20s %s%s%s\n", w->id, w->title, w->settings ? "; takes settings" : "",
-           w->heavy ? "; only by --only" : "");
+    printf("%-20s %s%s%s\n", w->id, w->title, w->settings ? "; takes settings" : "", w->heavy ? "; only by name" : "");
   }
   return EXIT_DONE;
 }
@@ -63,6 +62,20 @@ static const char *json_target(int argc, char **argv, int *i) {
   if (!next || (next[0] == '-' && next[1]) || strchr(next, '=')) return "-";
   ++*i;
   return next;
+}
+
+/* Works of this id, or of this family: whose ids begin with the name and a hyphen. */
+static bool add_named(request *r, const char *name) {
+  size_t n = strlen(name);
+  int before = r->only_count;
+  for (int i = 0; i < rapt_work_count(); i++) {
+    const char *id = rapt_work_get(i)->id;
+    if (strncmp(id, name, n) != 0 || (id[n] && id[n] != '-')) continue;
+    if (r->only_count == MOST) return false;
+    r->only[r->only_count++] = id;
+  }
+  if (r->only_count == before && r->only_count < MOST) r->only[r->only_count++] = name; /* refused with the nearest */
+  return true;
 }
 
 static int read_request(int argc, char **argv, request *r) {
@@ -94,13 +107,15 @@ static int read_request(int argc, char **argv, request *r) {
     } else if (argv[i][0] != '-' && strchr(argv[i], '=')) {
       if (r->options.setting_count == MOST) return cli_usage(&cli_bench, "more than %d settings", MOST);
       r->settings[r->options.setting_count++] = argv[i];
-    } else {
+    } else if (argv[i][0] == '-') {
       return cli_usage(&cli_bench, "unexpected argument \"%s\"", argv[i]);
+    } else if (!add_named(r, argv[i])) {
+      return cli_usage(&cli_bench, "more than %d works", MOST);
     }
   }
   r->options.settings = r->settings;
   if (r->only_count != 1 && (r->options.save || r->options.setting_count > 0))
-    return cli_usage(&cli_bench, "--save-inputs and settings need --only with one work");
+    return cli_usage(&cli_bench, "--save-inputs and settings need one work");
   return EXIT_DONE;
 }
 
@@ -146,9 +161,12 @@ static int bench(int argc, char **argv) {
 }
 
 const command cli_bench = {
-    "bench", "[option ...] [key=value ...]", "times kernels, attention, decoding and whole training steps", bench,
-    "\n  --list           the works that can be timed\n"
-    "  --only ID        one work (may be repeated); without it all but the heavy ones\n"
+    "bench", "[option ...] [WORK ...] [key=value ...]", "times kernels, attention, decoding and whole training steps",
+    bench,
+    "\n  WORK             an id, or what several begin with: `rapt bench optimizers`; without one all but the heavy "
+    "ones\n"
+    "  --list           the works that can be timed\n"
+    "  --only ID        the same as WORK for one id (may be repeated)\n"
     "  --threads N      threads to use (1)\n"
     "  --repeat N       exactly so many repetitions of each work\n"
     "  --seconds S      repeat each work for so long, at least three times (0.5)\n"

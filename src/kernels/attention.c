@@ -2,14 +2,14 @@
  * the masks hide is left out strip by strip (gemm_mr queries), so that a causal mask halves the work on its diagonal too. Keys
  * and values are brought into panels once for all blocks of queries that follow each other.
  *
- * Buffers have whole strips of rows and whole panels of columns. What the micro-kernel computes in the part beyond the real
- * rows and columns is never read. */
+ * Rows of queries and of incoming gradients are read where they lie. Scores have whole panels of columns; what the
+ * micro-kernel computes in those beyond the real ones is never read. */
 #include "kernels/attention.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { BQ = 144, BK = 64 };
+enum { BQ = 144, BK = 64, FEW = 2 };
 
 /* Part of a row, or of the rows that a strip has in common: [first, last), empty when they are equal. */
 typedef struct span {
@@ -18,12 +18,11 @@ typedef struct span {
 
 typedef struct workspace {
   int64_t mr, nr, e, d;         /* e, d: dim_v and dim filled up to whole panels */
-  real *q, *dout;               /* (BQ, dim), (BQ, dim_v): the block's rows, filled up with zeros */
   real *scores, *grads;         /* (BQ, BK) */
-  real *acc;                    /* (BQ, e) forward, (BQ, d) backward */
+  real *acc;                    /* (BQ, dim_v) forward, (BQ, dim) of dq backward */
+  real *dk, *dv;                /* (tk, dim), (tk, dim_v): sums over all queries, closer together than the outputs */
   real *keys_t, *values_t;      /* panels by tile: Kᵀ; Vᵀ backward */
   real *keys, *values;          /* panels by tile: K backward, V forward */
-  real *dk, *dv;                /* by tile (BK, d), (BK, e): sums over all queries */
   real *q_panels, *dout_panels; /* of the block of queries as right operand */
   real *top, *sum, *dot;        /* (BQ) */
   int64_t from, packed;         /* tiles of keys and values that have their panels: [from, packed) */
@@ -52,30 +51,28 @@ static real *take(real *base, int64_t *at, int64_t n) {
 /* Elements of one tile's panels: keys as columns (Kᵀ, Vᵀ) of depth `width`, or as depth of `columns` columns. */
 static int64_t turned_tile(const workspace *w, int64_t width) { return whole(BK, w->nr) * width; }
 static int64_t plain_tile(int64_t columns) { return BK * columns; }
-static int64_t sum_tile(const workspace *w, int64_t columns) { return whole(BK, w->mr) * columns; }
 
 /* Returns how many elements the workspace takes. */
 static int64_t lay_out(workspace *w, const k_kernels *k, const k_attention *a, bool backward, real *base) {
-  int64_t at = 0, rows = whole(least(BQ, a->tq), k->gemm_mr), keys = whole(BK, k->gemm_nr), tiles = up(a->tk, BK);
+  int64_t at = 0, rows = least(BQ, a->tq), keys = whole(BK, k->gemm_nr), tiles = up(a->tk, BK);
   w->mr = k->gemm_mr, w->nr = k->gemm_nr, w->from = w->packed = 0;
   w->e = whole(a->dim_v, w->nr), w->d = whole(a->dim, w->nr);
-  w->q = take(base, &at, rows * a->dim);
-  w->scores = take(base, &at, rows * keys + w->mr); /* the last strip of keys may reach over the last row */
-  w->acc = take(base, &at, rows * (backward ? w->d : w->e));
+  w->scores = take(base, &at, rows * keys);
   w->keys_t = take(base, &at, tiles * turned_tile(w, a->dim));
   w->top = take(base, &at, rows);
   w->sum = take(base, &at, rows);
   w->dot = take(base, &at, rows);
   if (!backward) {
+    w->acc = take(base, &at, rows * a->dim_v);
     w->values = take(base, &at, tiles * plain_tile(w->e));
     return at;
   }
   w->values_t = take(base, &at, tiles * turned_tile(w, a->dim_v));
   w->keys = take(base, &at, tiles * plain_tile(w->d));
-  w->dk = take(base, &at, tiles * sum_tile(w, w->d));
-  w->dv = take(base, &at, tiles * sum_tile(w, w->e));
-  w->dout = take(base, &at, rows * a->dim_v);
-  w->grads = take(base, &at, rows * keys + w->mr);
+  w->acc = take(base, &at, rows * a->dim);
+  w->dk = take(base, &at, a->tk * a->dim);
+  w->dv = take(base, &at, a->tk * a->dim_v);
+  w->grads = take(base, &at, rows * keys);
   w->q_panels = take(base, &at, rows * w->d);
   w->dout_panels = take(base, &at, rows * w->e);
   return at;
@@ -83,6 +80,7 @@ static int64_t lay_out(workspace *w, const k_kernels *k, const k_attention *a, b
 
 size_t rapt__attention_scratch(const k_kernels *k, const k_attention *a, bool backward) {
   workspace w;
+  if (!backward && a->tq <= FEW) return (size_t)(a->tk + a->dim) * sizeof(real);
   return (size_t)lay_out(&w, k, a, backward, NULL) * sizeof(real);
 }
 
@@ -95,7 +93,7 @@ static void pack_keys(const k_kernels *k, const k_attention *a, workspace *w, in
     const real *key = a->k + b * a->k_batch + j0 * a->k_time + g * a->k_head;
     const real *value = a->v + b * a->v_batch + j0 * a->v_time + g * a->v_head;
     k->gemm_pack_b(a->dim, n, key, 1, a->k_time, a->scale, w->keys_t + t * turned_tile(w, a->dim));
-    if (!w->dk) {
+    if (w->values) {
       k->gemm_pack_b(n, a->dim_v, value, a->v_time, 1, 1, w->values + t * plain_tile(w->e));
     } else {
       k->gemm_pack_b(a->dim_v, n, value, 1, a->v_time, 1, w->values_t + t * turned_tile(w, a->dim_v));
@@ -154,34 +152,38 @@ static void turn_spans(workspace *w, bool full, int64_t nq, int64_t nk) {
   }
 }
 
-static void copy_rows(int64_t rows, int64_t all, int64_t n, const real *x, int64_t step, real *to) {
-  for (int64_t i = 0; i < rows; i++) memcpy(to + i * n, x + i * step, (size_t)n * sizeof *to);
-  memset(to + rows * n, 0, (size_t)((all - rows) * n) * sizeof *to);
+/* c (rows ≤ mr, columns ≤ nr) = or += x (rows, depth) · one panel. */
+static void multiply(const k_kernels *k, int64_t rows, int64_t columns, int64_t depth, const real *x, int64_t x_row,
+                     int64_t x_col, const real *panel, real *c, int64_t c_row, bool add) {
+  if (rows == k->gemm_mr && columns == k->gemm_nr)
+    k->gemm_tile(depth, x, x_row, x_col, panel, c, c_row, add);
+  else
+    k->gemm_part(rows, columns, depth, x, x_row, x_col, panel, k->gemm_nr, c, c_row, add);
 }
 
 /* (nq, nk) = x (nq, depth) · panels of keys or values, only tiles of which something is seen. */
 static void outer_product(const k_kernels *k, const workspace *w, int64_t nq, int64_t nk, int64_t depth, const real *x,
-                          const real *panels, real *to) {
+                          int64_t x_row, const real *panels, real *to) {
   int64_t ld = whole(BK, w->nr);
   for (int64_t j = 0; j < nk; j += w->nr) {
     for (int64_t i = 0; i < nq; i += w->mr) {
       span s = w->strip[i / w->mr];
       if (s.last <= j || s.first >= j + w->nr) continue;
-      k->gemm_tile(depth, x + i * depth, depth, 1, panels + j * depth, to + i * ld + j, ld, false);
+      multiply(k, least(w->mr, nq - i), w->nr, depth, x + i * x_row, x_row, 1, panels + j * depth, to + i * ld + j, ld,
+               false);
     }
   }
 }
 
-/* to (rows, n filled up) += x (rows, depth) · panels (depth, n), over the part of the depth that a strip of rows has. */
+/* to (rows, n) += x (rows, depth) · panels (depth, n), over the part of the depth that a strip of rows has. */
 static void inner_product(const k_kernels *k, const workspace *w, int64_t rows, int64_t n, int64_t depth, const real *x,
-                          int64_t x_row, int64_t x_col, const real *panels, real *to) {
-  int64_t ld = whole(n, w->nr);
+                          int64_t x_row, int64_t x_col, const real *panels, real *to, int64_t to_row) {
   for (int64_t j = 0; j < n; j += w->nr) {
     for (int64_t i = 0; i < rows; i += w->mr) {
       span s = w->strip[i / w->mr];
       if (s.first >= s.last) continue;
-      k->gemm_tile(s.last - s.first, x + i * x_row + s.first * x_col, x_row, x_col,
-                   panels + j * depth + s.first * w->nr, to + i * ld + j, ld, true);
+      multiply(k, least(w->mr, rows - i), least(w->nr, n - j), s.last - s.first, x + i * x_row + s.first * x_col, x_row,
+               x_col, panels + j * depth + s.first * w->nr, to + i * to_row + j, to_row, true);
     }
   }
 }
@@ -189,7 +191,8 @@ static void inner_product(const k_kernels *k, const workspace *w, int64_t rows, 
 /* Scaled and biased scores of the tile; only what a row sees is valid. */
 static void score_tile(const k_kernels *k, const k_attention *a, const workspace *w, int64_t b, int64_t h, int64_t i0,
                        int64_t nq, int64_t j0, int64_t nk) {
-  outer_product(k, w, nq, nk, a->dim, w->q, w->keys_t + j0 / BK * turned_tile(w, a->dim), w->scores);
+  const real *q = a->q + b * a->q_batch + i0 * a->q_time + h * a->q_head;
+  outer_product(k, w, nq, nk, a->dim, q, a->q_time, w->keys_t + j0 / BK * turned_tile(w, a->dim), w->scores);
   if (!a->bias) return;
   for (int64_t i = 0; i < nq; i++) {
     span s = w->row[i];
@@ -228,7 +231,7 @@ static void soften_tile(const k_kernels *k, const k_attention *a, const workspac
     if (top != old && old != -INFINITY) {
       real shrink = (real)exp((double)old - (double)top);
       w->sum[i] *= shrink;
-      k->scale(w->e, shrink, w->acc + i * w->e, w->acc + i * w->e);
+      k->scale(a->dim_v, shrink, w->acc + i * a->dim_v, w->acc + i * a->dim_v);
     }
     k->exp_shift(n, -top, 1, row, row);
     w->sum[i] += k->sum(n, row);
@@ -254,7 +257,7 @@ static void finish_rows(const k_kernels *k, const k_attention *a, const workspac
   for (int64_t i = 0; i < nq; i++) {
     bool none = w->top[i] == -INFINITY;
     real lse = none ? (real)-INFINITY : w->top[i] + logs[i];
-    k->scale(a->dim_v, none ? 0 : 1 / w->sum[i], w->acc + i * w->e,
+    k->scale(a->dim_v, none ? 0 : 1 / w->sum[i], w->acc + i * a->dim_v,
              a->out + b * a->o_batch + (i0 + i) * a->o_time + h * a->o_head);
     if (a->lse) a->lse[(b * a->heads + h) * a->tq + i0 + i] = lse;
     if (!probs) continue;
@@ -269,13 +272,47 @@ static void finish_rows(const k_kernels *k, const k_attention *a, const workspac
   }
 }
 
+/* A query by itself, as in generation with a cache: matrix times vector on keys and values where they lie. `room` holds tk +
+ * dim elements. */
+static void forward_row(const k_kernels *k, const k_attention *a, int64_t b, int64_t h, int64_t i, real *room) {
+  int64_t g = h / (a->heads / a->kv_heads), row = (b * a->heads + h) * a->tq + i;
+  span s = keys_of(a, b, i);
+  int64_t n = most(s.last - s.first, 0);
+  const real *keys = a->k + b * a->k_batch + s.first * a->k_time + g * a->k_head;
+  const real *values = a->v + b * a->v_batch + s.first * a->v_time + g * a->v_head;
+  real *out = a->out + b * a->o_batch + i * a->o_time + h * a->o_head, *p = room, *q = room + a->tk;
+  real *probs = a->probs ? a->probs + row * a->tk : NULL;
+  k->scale(a->dim, a->scale, a->q + b * a->q_batch + i * a->q_time + h * a->q_head, q);
+  k->gemv(n, a->dim, keys, a->k_time, q, p, false);
+  if (a->bias) {
+    const real *bias = a->bias + b * a->bias_batch + h * a->bias_head + i * a->bias_query + s.first;
+    k->binary[K_BINARY_add](n, p, 1, bias, 1, p);
+  }
+  real top = k->max(n, p), sum = 0;
+  bool none = top == -INFINITY;
+  if (none) {
+    memset(out, 0, (size_t)a->dim_v * sizeof *out);
+    if (probs) memset(probs, 0, (size_t)a->tk * sizeof *probs);
+  } else {
+    k->exp_shift(n, -top, 1, p, p);
+    sum = k->sum(n, p);
+    if (probs) {
+      clear_hidden(probs, s, a->tk);
+      k->scale(n, 1 / sum, p, probs + s.first);
+    }
+    drop(k, a, row, s.first, n, p);
+    k->gevm(n, a->dim_v, p, values, a->v_time, out, false);
+    k->scale(a->dim_v, 1 / sum, out, out);
+  }
+  if (a->lse) a->lse[row] = none ? (real)-INFINITY : (real)((double)top + log((double)sum));
+}
+
 static void forward_block(const k_kernels *k, const k_attention *a, workspace *w, int64_t b, int64_t h, int64_t i0) {
-  int64_t nq = least(BQ, a->tq - i0), g = h / (a->heads / a->kv_heads), rows = whole(nq, w->mr);
+  int64_t nq = least(BQ, a->tq - i0), g = h / (a->heads / a->kv_heads);
   int64_t first_row = (b * a->heads + h) * a->tq + i0;
   real *probs = a->probs ? a->probs + first_row * a->tk : NULL;
   for (int64_t i = 0; i < nq; i++) w->top[i] = (real)-INFINITY, w->sum[i] = 0;
-  memset(w->acc, 0, (size_t)(rows * w->e) * sizeof(real));
-  copy_rows(nq, rows, a->dim, a->q + b * a->q_batch + i0 * a->q_time + h * a->q_head, a->q_time, w->q);
+  memset(w->acc, 0, (size_t)(nq * a->dim_v) * sizeof(real));
   span keys = keys_of_block(a, b, i0, nq);
   if (keys.first < keys.last) pack_keys(k, a, w, b, g, keys.first / BK, up(keys.last, BK));
   for (int64_t j0 = keys.first / BK * BK; j0 < keys.last; j0 += BK) {
@@ -285,12 +322,17 @@ static void forward_block(const k_kernels *k, const k_attention *a, workspace *w
     if (probs) keep_scores(a, w, probs, nq, j0);
     soften_tile(k, a, w, first_row, nq, j0, nk);
     inner_product(k, w, nq, a->dim_v, nk, w->scores, whole(BK, w->nr), 1, w->values + j0 / BK * plain_tile(w->e),
-                  w->acc);
+                  w->acc, a->dim_v);
   }
   finish_rows(k, a, w, b, h, i0, nq, probs);
 }
 
 void rapt__attention_forward(const k_kernels *k, const k_attention *a, int64_t begin, int64_t end, void *scratch) {
+  if (a->tq <= FEW) { /* a unit is a head */
+    for (int64_t unit = begin; unit < end; unit++)
+      for (int64_t i = 0; i < a->tq; i++) forward_row(k, a, unit / a->heads, unit % a->heads, i, scratch);
+    return;
+  }
   workspace w = {0};
   lay_out(&w, k, a, false, scratch);
   int64_t blocks = rapt__attention_blocks(a), group = a->heads / a->kv_heads, packed_for = -1;
@@ -329,26 +371,29 @@ static void soften_grads(const k_kernels *k, const k_attention *a, const workspa
 static void backward_tile(const k_kernels *k, const k_attention *a, workspace *w, int64_t b, int64_t h, int64_t i0,
                           int64_t nq, int64_t j0, int64_t nk) {
   int64_t tile = j0 / BK, ld = whole(BK, w->nr);
+  const real *dout = a->dout + b * a->o_batch + i0 * a->o_time + h * a->o_head;
   bool full = find_spans(a, w, b, i0, nq, j0, nk);
   score_tile(k, a, w, b, h, i0, nq, j0, nk);
-  outer_product(k, w, nq, nk, a->dim_v, w->dout, w->values_t + tile * turned_tile(w, a->dim_v), w->grads);
+  outer_product(k, w, nq, nk, a->dim_v, dout, a->o_time, w->values_t + tile * turned_tile(w, a->dim_v), w->grads);
   soften_grads(k, a, w, (b * a->heads + h) * a->tq + i0, nq, j0, nk);
-  inner_product(k, w, nq, a->dim, nk, w->grads, ld, 1, w->keys + tile * plain_tile(w->d), w->acc);
+  inner_product(k, w, nq, a->dim, nk, w->grads, ld, 1, w->keys + tile * plain_tile(w->d), w->acc, a->dim);
   turn_spans(w, full, nq, nk);
-  inner_product(k, w, nk, a->dim_v, nq, w->scores, 1, ld, w->dout_panels, w->dv + tile * sum_tile(w, w->e));
-  inner_product(k, w, nk, a->dim, nq, w->grads, 1, ld, w->q_panels, w->dk + tile * sum_tile(w, w->d));
+  inner_product(k, w, nk, a->dim_v, nq, w->scores, 1, ld, w->dout_panels, w->dv + j0 * a->dim_v, a->dim_v);
+  inner_product(k, w, nk, a->dim, nq, w->grads, 1, ld, w->q_panels, w->dk + j0 * a->dim, a->dim);
+}
+
+static void copy_rows(int64_t rows, int64_t n, const real *from, real *to, int64_t step) {
+  for (int64_t i = 0; i < rows; i++) memcpy(to + i * step, from + i * n, (size_t)n * sizeof *to);
 }
 
 static void backward_block(const k_kernels *k, const k_attention *a, workspace *w, int64_t b, int64_t h, int64_t i0) {
-  int64_t nq = least(BQ, a->tq - i0), rows = whole(nq, w->mr), g = h / (a->heads / a->kv_heads);
+  int64_t nq = least(BQ, a->tq - i0), g = h / (a->heads / a->kv_heads);
   int64_t q_at = b * a->q_batch + i0 * a->q_time + h * a->q_head,
           o_at = b * a->o_batch + i0 * a->o_time + h * a->o_head;
   for (int64_t i = 0; i < nq; i++) {
     w->dot[i] = k->dot(a->dim_v, a->o + o_at + i * a->o_time, a->dout + o_at + i * a->o_time);
   }
-  memset(w->acc, 0, (size_t)(rows * w->d) * sizeof(real));
-  copy_rows(nq, rows, a->dim, a->q + q_at, a->q_time, w->q);
-  copy_rows(nq, rows, a->dim_v, a->dout + o_at, a->o_time, w->dout);
+  memset(w->acc, 0, (size_t)(nq * a->dim) * sizeof(real));
   k->gemm_pack_b(nq, a->dim, a->q + q_at, a->q_time, 1, a->scale, w->q_panels);
   k->gemm_pack_b(nq, a->dim_v, a->dout + o_at, a->o_time, 1, 1, w->dout_panels);
   span keys = keys_of_block(a, b, i0, nq);
@@ -356,34 +401,19 @@ static void backward_block(const k_kernels *k, const k_attention *a, workspace *
   for (int64_t j0 = keys.first / BK * BK; j0 < keys.last; j0 += BK) {
     backward_tile(k, a, w, b, h, i0, nq, j0, least(BK, a->tk - j0));
   }
-  for (int64_t i = 0; i < nq; i++) {
-    memcpy(a->dq + q_at + i * a->q_time, w->acc + i * w->d, (size_t)a->dim * sizeof(real));
-  }
-}
-
-static void clear_sums(const k_attention *a, const workspace *w) {
-  int64_t tiles = up(a->tk, BK);
-  memset(w->dk, 0, (size_t)(tiles * sum_tile(w, w->d)) * sizeof(real));
-  memset(w->dv, 0, (size_t)(tiles * sum_tile(w, w->e)) * sizeof(real));
-}
-
-static void hand_out_sums(const k_attention *a, const workspace *w, int64_t b, int64_t g) {
-  for (int64_t j = 0; j < a->tk; j++) {
-    const real *dk = w->dk + j / BK * sum_tile(w, w->d) + j % BK * w->d;
-    const real *dv = w->dv + j / BK * sum_tile(w, w->e) + j % BK * w->e;
-    memcpy(a->dk + b * a->k_batch + j * a->k_time + g * a->k_head, dk, (size_t)a->dim * sizeof *dk);
-    memcpy(a->dv + b * a->v_batch + j * a->v_time + g * a->v_head, dv, (size_t)a->dim_v * sizeof *dv);
-  }
+  copy_rows(nq, a->dim, w->acc, a->dq + q_at, a->q_time);
 }
 
 void rapt__attention_backward(const k_kernels *k, const k_attention *a, int64_t unit, void *scratch) {
   workspace w = {0};
   lay_out(&w, k, a, true, scratch);
   int64_t g = unit % a->kv_heads, b = unit / a->kv_heads, group = a->heads / a->kv_heads;
-  clear_sums(a, &w);
+  memset(w.dk, 0, (size_t)(a->tk * a->dim) * sizeof(real));
+  memset(w.dv, 0, (size_t)(a->tk * a->dim_v) * sizeof(real));
   for (int64_t h = g * group; h < (g + 1) * group; h++) {
     if (a->dbias) memset(a->dbias + (b * a->heads + h) * a->tq * a->tk, 0, (size_t)(a->tq * a->tk) * sizeof(real));
     for (int64_t i0 = 0; i0 < a->tq; i0 += BQ) backward_block(k, a, &w, b, h, i0);
   }
-  hand_out_sums(a, &w, b, g);
+  copy_rows(a->tk, a->dim, w.dk, a->dk + b * a->k_batch + g * a->k_head, a->k_time);
+  copy_rows(a->tk, a->dim_v, w.dv, a->dv + b * a->v_batch + g * a->v_head, a->v_time);
 }

@@ -117,11 +117,13 @@ expect 0 '^work' '' "$rapt" bench --only matmul-64x64x32 --only mlp --repeat 1 -
 expect 0 '"id": "mlp"' '' cat bench.json
 expect 0 - '' "$rapt" bench --only mlp --repeat 1 --save-inputs mlp.safetensors
 expect 0 '"input\.x".*"losses"' '' grep -a losses mlp.safetensors
+expect 0 '^optimizers-adadelta .* params/s' '' "$rapt" bench optimizers --repeat 1
+expect 2 '' 'rapt bench --list' "$rapt" bench optimizer
 expect 2 '' 'did you mean "gpt-0.8m"' "$rapt" bench --only gpt-08m
 expect 2 '' 'model\.layers' "$rapt" bench --only gpt-0.8m model.layer=2
 expect 2 '' 'takes no settings' "$rapt" bench --only mlp bench.batch=2
-expect 2 '' 'need --only with one work' "$rapt" bench model.layers=2
-expect 2 '' 'need --only with one work' "$rapt" bench --save-inputs x.safetensors
+expect 2 '' 'need one work' "$rapt" bench model.layers=2
+expect 2 '' 'need one work' "$rapt" bench --save-inputs x.safetensors
 expect 2 '' '--repeat needs' "$rapt" bench --repeat 0
 expect 2 '' '--seconds needs' "$rapt" bench --seconds never
 expect 2 '' '--only needs' "$rapt" bench --only

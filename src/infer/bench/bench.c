@@ -10,8 +10,9 @@
 
 enum { STREAM_INPUTS = 7, LEAST_REPEATS = 3, PLANNINGS = 8 };
 
-static const rapt__work *const families[] = {rapt__works_matmul, rapt__works_attention, rapt__works_small,
-                                             rapt__works_gpt,    rapt__works_decode,    rapt__works_recurrent};
+static const rapt__work *const families[] = {rapt__works_matmul,    rapt__works_attention, rapt__works_small,
+                                             rapt__works_gpt,       rapt__works_decode,    rapt__works_recurrent,
+                                             rapt__works_optimizers};
 enum { FAMILIES = sizeof families / sizeof *families };
 
 static const rapt__work *work_at(int index) {
@@ -41,7 +42,7 @@ static rapt_status find(rapt_context *ctx, const char *id, const rapt__work **ou
   }
   const char *near = rapt__nearest(id, names, count);
   return rapt__fail(ctx, RAPT_EKEY, "no work is called \"%s\"%s%s%s", id, near ? "; did you mean \"" : "",
-                    near ? near : "", near ? "\"?" : "");
+                    near ? near : "", near ? "\"?" : "; `rapt bench --list` names them");
 }
 
 /* ---- Building ---------------------------------------------------------------------------------------------------- */

@@ -31,12 +31,10 @@ static rapt_status build_mlp(rapt__bench *b) {
 enum { LAYERS = 3, WIDTH = 64, HEADS = 2, NUMBERS = 20 };
 
 static rapt_tensor *block(const rapt__layers *l, rapt_tensor *x) {
-  int64_t batch = rapt_dim(x, 0), t = rapt_dim(x, 1), split[4] = {batch, t, HEADS, WIDTH / HEADS};
-  rapt_tensor *qkv[3], *h = rapt__nn_layer_norm(l, "ln_1", x, true, 1e-5);
-  rapt_split(rapt__nn_linear(l, "attn.c_attn", h, 3 * WIDTH, false, true, 0.02, RAPT_IDENTITY), -1, 3, qkv);
-  for (int i = 0; i < 3; i++) qkv[i] = rapt_reshape(qkv[i], 4, split);
   rapt_attention_options options = {.causal = true};
-  h = rapt_reshape(rapt_attention(qkv[0], qkv[1], qkv[2], &options), 3, (int64_t[]){batch, t, WIDTH});
+  rapt_tensor *h = rapt__nn_layer_norm(l, "ln_1", x, true, 1e-5);
+  h = rapt__nn_linear(l, "attn.c_attn", h, 3 * WIDTH, false, true, 0.02, RAPT_IDENTITY);
+  h = rapt_attention_qkv(h, HEADS, HEADS, &options);
   x = rapt_add(x, rapt__nn_linear(l, "attn.c_proj", h, WIDTH, false, true, 0.02, RAPT_IDENTITY));
   h = rapt__nn_linear(l, "mlp.c_fc", rapt__nn_layer_norm(l, "ln_2", x, true, 1e-5), 4 * WIDTH, false, true, 0.02,
                       RAPT_GELU_TANH);
