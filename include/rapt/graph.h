@@ -104,6 +104,17 @@ RAPT_API void *rapt_plan_data(rapt_plan *plan, const rapt_tensor *t);
 /* An input or tap by name, or NULL. */
 RAPT_API rapt_tensor *rapt_plan_find(const rapt_plan *plan, const char *name);
 
+/* One node of a run by time. Texts live as long as the graph. */
+typedef struct rapt_node_time {
+  const char *op, *scope; /* "linear", "transformer.h.0.attn" */
+  double seconds;
+  double flops; /* of its products; 0: none, what counts is memory */
+  double bytes; /* of its inputs and outputs */
+} rapt_node_time;
+typedef void (*rapt_node_time_fn)(void *user, int64_t index, const rapt_node_time *time);
+/* As rapt_plan_run, with the time of every node, in the order of the plan. */
+RAPT_API rapt_status rapt_plan_profile(rapt_plan *plan, uint64_t step, rapt_node_time_fn each, void *user);
+
 typedef struct rapt_plan_stats {
   int64_t nodes;       /* that are run */
   int64_t arena_bytes; /* of all tensors and scratch */

@@ -61,6 +61,21 @@ typedef struct rapt_timing {
   int64_t parameters;  /* elements */
 } rapt_timing;
 typedef void (*rapt_timing_fn)(void *user, const rapt_timing *timing);
+/* What a work spends its time on: all nodes of one op in one line. Node by node the least of all repetitions counts. */
+typedef struct rapt_op_time {
+  const char *op;
+  int64_t nodes;
+  double seconds, flops, bytes; /* rapt_node_time, summed */
+} rapt_op_time;
+typedef struct rapt_machine_peak {
+  double flops; /* a second: of the product's innermost loop on data in the first cache, one thread */
+  double bytes; /* a second: reading memory that no cache holds, one thread */
+} rapt_machine_peak;
+typedef void (*rapt_op_time_fn)(void *user, const rapt_op_time *time);
+/* Profiles one work that runs a plan; most time first. RAPT_EUNSUPPORTED for works that run several plans. */
+RAPT_API rapt_status rapt_bench_profile(rapt_context *ctx, const rapt_bench_options *options, rapt_op_time_fn each,
+                                        void *user);
+RAPT_API rapt_status rapt_machine_measure(rapt_context *ctx, rapt_machine_peak *out);
 /* Builds and times works on the context's threads; `each` gets one timing a work. `options` may be NULL. RAPT_EKEY: no such
  * work or setting; RAPT_EINTERRUPTED after rapt_context_interrupt. */
 RAPT_API rapt_status rapt_bench_run(rapt_context *ctx, const rapt_bench_options *options, rapt_timing_fn each,

@@ -22,7 +22,7 @@ _rapt() {
     ;;
   runs) words="--recipe --limit --json --plot --prune --help" ;;
   bench)
-    words="--list --only --threads --repeat --seconds --json --save-inputs --help $(rapt bench --list 2>/dev/null | awk '{print $1}')"
+    words="--list --only --profile --threads --repeat --seconds --json --save-inputs --help $(rapt bench --list 2>/dev/null | awk '{print $1}')"
     ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word"; compgen -f -- "$word")

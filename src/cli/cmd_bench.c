@@ -8,7 +8,7 @@
 enum { MOST = 64 };
 
 typedef struct request {
-  bool list;
+  bool list, profile;
   const char *json; /* file, "-" for standard output, or NULL */
   double threads;
   const char *only[MOST], *settings[MOST];
@@ -83,6 +83,8 @@ static int read_request(int argc, char **argv, request *r) {
   for (int i = 1; i < argc; i++) {
     if (strcmp(argv[i], "--list") == 0) {
       r->list = true;
+    } else if (strcmp(argv[i], "--profile") == 0) {
+      r->profile = true;
     } else if (strcmp(argv[i], "--json") == 0 || strncmp(argv[i], "--json=", 7) == 0) {
       r->json = json_target(argc, argv, &i);
       if (!*r->json) return cli_usage(&cli_bench, "--json= needs a file or \"-\"");
@@ -114,6 +116,8 @@ static int read_request(int argc, char **argv, request *r) {
     }
   }
   r->options.settings = r->settings;
+  if (r->profile && (r->only_count != 1 || r->json || r->options.save))
+    return cli_usage(&cli_bench, "--profile needs one work, and stands without --json and --save-inputs");
   if (r->only_count != 1 && (r->options.save || r->options.setting_count > 0))
     return cli_usage(&cli_bench, "--save-inputs and settings need one work");
   return EXIT_DONE;
@@ -130,6 +134,47 @@ static int write_json(const char *path, const char *text, size_t size) {
   return EXIT_FAILED;
 }
 
+/* ---- Profile ---- */
+
+typedef struct profile {
+  rapt_op_time lines[256];
+  int count;
+  double seconds;
+} profile;
+
+static void add_line(void *user, const rapt_op_time *time) {
+  profile *p = user;
+  p->seconds += time->seconds;
+  if (p->count < 256) p->lines[p->count++] = *time;
+}
+
+static void print_profile(const profile *p, const rapt_machine_peak *peak) {
+  printf("%-22s %6s %12s %7s %12s %7s\n", "op", "nodes", "time", "share", "rate", "of peak");
+  for (int i = 0; i < p->count; i++) {
+    const rapt_op_time *t = &p->lines[i];
+    bool product = t->flops > 0;
+    double rate = (product ? t->flops : t->bytes) / t->seconds, most = product ? peak->flops : peak->bytes;
+    printf("%-22s %6lld %9.1f us %5.1f %% %6.1f %-7s %5.0f %%\n", t->op, (long long)t->nodes, t->seconds * 1e6,
+           100 * t->seconds / p->seconds, rate * 1e-9, product ? "GFLOP/s" : "GB/s", 100 * rate / most);
+  }
+  printf("%-22s %6s %9.1f us\n", "all", "", p->seconds * 1e6);
+  printf("peak of one thread: %.1f GFLOP/s in the first cache, %.1f GB/s from memory (caches are faster)\n",
+         peak->flops * 1e-9, peak->bytes * 1e-9);
+}
+
+static int run_profile(rapt_context *ctx, request *r) {
+  profile *p = calloc(1, sizeof *p);
+  rapt_machine_peak peak;
+  r->options.only = r->only[0];
+  bool done =
+      p && rapt_bench_profile(ctx, &r->options, add_line, p) == RAPT_OK && rapt_machine_measure(ctx, &peak) == RAPT_OK;
+  if (done) print_profile(p, &peak);
+  if (!p) fprintf(stderr, "rapt: out of memory\n");
+  int code = done ? EXIT_DONE : p ? cli_failed(ctx) : EXIT_FAILED;
+  free(p);
+  return code;
+}
+
 static int bench(int argc, char **argv) {
   request r = {.threads = 1};
   int code = read_request(argc, argv, &r);
@@ -137,6 +182,11 @@ static int bench(int argc, char **argv) {
   if (r.list) return list();
   rapt_context *ctx = cli_context((int)r.threads);
   if (!ctx) return EXIT_FAILED;
+  if (r.profile) {
+    code = run_profile(ctx, &r);
+    rapt_context_free(ctx);
+    return code;
+  }
   char *text = NULL;
   size_t size = 0;
   output out = {.table = !r.json || strcmp(r.json, "-") != 0, .json = r.json ? open_memstream(&text, &size) : NULL};
@@ -167,6 +217,7 @@ const command cli_bench = {
     "ones\n"
     "  --list           the works that can be timed\n"
     "  --only ID        the same as WORK for one id (may be repeated)\n"
+    "  --profile        where the time of one work goes, op by op, beside the most that one thread can do\n"
     "  --threads N      threads to use (1)\n"
     "  --repeat N       exactly so many repetitions of each work\n"
     "  --seconds S      repeat each work for so long, at least three times (0.5)\n"

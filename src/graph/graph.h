@@ -84,6 +84,8 @@ struct rapt__op {
   rapt_tensor *(*join)(rapt_tensor *const *parts, int count);
   /* Where a gradient from this op is one of several of a tensor, a cheaper form of part + rest. */
   rapt_tensor *(*absorb)(rapt_tensor *part, rapt_tensor *rest);
+  /* Floating-point operations of a run, where `out` says which outputs are made; NULL: so few that memory counts. */
+  double (*flops)(const rapt__node *node, void *const *out);
   /* Graphs for the gradient check and for tests: the i-th builds inputs with rapt__sample and returns a result. */
   int samples;
   rapt_tensor *(*sample)(rapt_graph *graph, int i);

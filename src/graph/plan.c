@@ -175,6 +175,27 @@ rapt_status rapt_plan_run(rapt_plan *plan, uint64_t step) {
   return RAPT_OK;
 }
 
+static double bytes_of(const rapt_plan *plan, const rapt__node *node) {
+  double elements = 0;
+  for (int i = 0; i < node->n_in; i++) elements += (double)node->in[i]->size;
+  for (int i = 0; i < node->n_out; i++)
+    if (plan->data[node->out[i].id]) elements += (double)node->out[i].size;
+  return elements * sizeof(real);
+}
+
+rapt_status rapt_plan_profile(rapt_plan *plan, uint64_t step, rapt_node_time_fn each, void *user) {
+  for (size_t i = 0; i < plan->count; i++) {
+    const step_node *s = &plan->steps[i];
+    double begin = rapt__now();
+    run_step(plan, s, step);
+    rapt_node_time time = {.op = s->node->op->name, .scope = s->node->scope, .seconds = rapt__now() - begin};
+    if (s->node->op->flops) time.flops = s->node->op->flops(s->node, s->out);
+    time.bytes = bytes_of(plan, s->node);
+    each(user, (int64_t)i, &time);
+  }
+  return RAPT_OK;
+}
+
 rapt_status rapt_plan_check_finite(rapt_plan *plan, uint64_t step) {
   for (size_t i = 0; i < plan->count; i++) {
     const step_node *s = &plan->steps[i];

@@ -131,6 +131,26 @@ static void attention_grad_of(rapt__node *node, rapt_tensor *const *dout, rapt_t
   }
 }
 
+/* How many scores the causal mask and the window leave; lengths are not known here. */
+static double pairs_of(const k_attention *a) {
+  double all = (double)a->tq * (double)a->tk;
+  if (a->causal) all -= (double)a->tq * (double)(a->tq - 1) / 2;
+  if (a->window > 0 && a->window < a->tk) all = fmin(all, (double)a->tq * (double)a->window);
+  return (double)a->batch * (double)a->heads * all;
+}
+
+static double attention_flops(const rapt__node *node, void *const *out) {
+  k_attention a = describe(node, carriers(node->attr));
+  (void)out;
+  return 2 * pairs_of(&a) * (double)(a.dim + a.dim_v);
+}
+
+static double attention_grad_flops(const rapt__node *node, void *const *out) {
+  k_attention a = describe(node, carriers(node->attr) + 3);
+  (void)out;
+  return 2 * pairs_of(&a) * (double)(3 * a.dim + 2 * a.dim_v);
+}
+
 enum { SAMPLES = 8 };
 
 static rapt_tensor *attention_sample(rapt_graph *graph, int i) {
@@ -148,12 +168,15 @@ static rapt_tensor *attention_sample(rapt_graph *graph, int i) {
 
 const rapt__op rapt__op_attention = {.name = "attention",
                                      .split = attention_split,
+                                     .flops = attention_flops,
                                      .forward = attention_forward,
                                      .grad = attention_grad_of,
                                      .samples = SAMPLES,
                                      .sample = attention_sample};
-const rapt__op rapt__op_attention_grad = {
-    .name = "attention_grad", .split = attention_grad_split, .forward = attention_grad_forward};
+const rapt__op rapt__op_attention_grad = {.name = "attention_grad",
+                                          .split = attention_grad_split,
+                                          .flops = attention_grad_flops,
+                                          .forward = attention_grad_forward};
 
 static bool bias_fits(const rapt_tensor *bias, const int64_t *full) {
   if (bias->ndim < 1 || bias->ndim > 4 || bias->dim[bias->ndim - 1] != full[3]) return false;

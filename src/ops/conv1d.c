@@ -99,8 +99,16 @@ static rapt_tensor *conv1d_sample(rapt_graph *graph, int i) {
   return rapt_conv1d(x, kernel, bias, cases[i].stride, cases[i].padding);
 }
 
+/* The gradients take as many as the product. */
+static double conv1d_flops(const rapt__node *node, void *const *out) {
+  const conv_attr *t = node->attr;
+  (void)out;
+  return 2.0 * (double)(t->b * t->out) * (double)(t->c * t->w) * (double)t->f;
+}
+
 const rapt__op rapt__op_conv1d = {.name = "conv1d",
                                   .split = conv1d_split,
+                                  .flops = conv1d_flops,
                                   .forward = conv1d_forward,
                                   .grad = conv1d_grad,
                                   .samples = 6,
@@ -212,6 +220,7 @@ static rapt_tensor *grad_x_sample(rapt_graph *graph, int i) {
 
 const rapt__op rapt__op_conv1d_grad_x = {.name = "conv1d_grad_x",
                                          .split = grad_x_split,
+                                         .flops = conv1d_flops,
                                          .forward = grad_x_forward,
                                          .grad = grad_x_grad,
                                          .samples = 2,
@@ -269,6 +278,7 @@ static rapt_tensor *grad_kernel_sample(rapt_graph *graph, int i) {
 
 const rapt__op rapt__op_conv1d_grad_kernel = {.name = "conv1d_grad_kernel",
                                               .split = grad_kernel_split,
+                                              .flops = conv1d_flops,
                                               .forward = grad_kernel_forward,
                                               .grad = grad_kernel_grad,
                                               .samples = 2,

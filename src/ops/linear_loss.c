@@ -139,8 +139,14 @@ static rapt_tensor *chunk_sample(rapt_graph *graph, int i) {
                                    i ? &(rapt_cross_entropy_options){.label_smoothing = 0.2, .ignore = 1} : NULL);
 }
 
+static double chunk_flops(const rapt__node *node, void *const *out) {
+  const chunk_attr *t = node->attr;
+  return 2.0 * (double)t->rows * (double)t->width * (double)t->loss.classes * (1 + (out[1] != NULL) + (out[2] != NULL));
+}
+
 const rapt__op rapt__op_linear_cross_entropy = {.name = "linear_cross_entropy",
                                                 .split = chunk_split,
+                                                .flops = chunk_flops,
                                                 .forward = chunk_forward,
                                                 .grad = chunk_grad,
                                                 .samples = 2,

@@ -107,8 +107,15 @@ static rapt_tensor *matmul_sample(rapt_graph *graph, int i) {
   return rapt_matmul(a, b, ta, tb);
 }
 
+static double matmul_flops(const rapt__node *node, void *const *out) {
+  const matmul_attr *t = node->attr;
+  (void)out;
+  return 2.0 * (double)node->out[0].size * (double)t->k;
+}
+
 const rapt__op rapt__op_matmul = {.name = "matmul",
                                   .split = matmul_split,
+                                  .flops = matmul_flops,
                                   .forward = matmul_forward,
                                   .grad = matmul_grad,
                                   .samples = 6,
@@ -206,8 +213,15 @@ static rapt_tensor *linear_sample(rapt_graph *graph, int i) {
   return rapt_linear(x, w, i & 1, b, (rapt_activation)(i % 7));
 }
 
+static double linear_flops(const rapt__node *node, void *const *out) {
+  const linear_attr *t = node->attr;
+  (void)out;
+  return 2.0 * (double)t->rows * (double)t->n * (double)t->k;
+}
+
 const rapt__op rapt__op_linear = {.name = "linear",
                                   .split = linear_split,
+                                  .flops = linear_flops,
                                   .forward = linear_forward,
                                   .grad = linear_grad,
                                   .samples = 14,

@@ -317,7 +317,14 @@ static rapt_tensor *recurrent_sample(rapt_graph *graph, int index) {
   return rapt_concat(parts, lstm ? 3 : 2, 0);
 }
 
+double rapt__recurrent_flops(const rapt__node *node, void *const *out) {
+  const rapt__recurrent *r = node->attr;
+  (void)out;
+  return 2.0 * (double)(r->t * r->b) * (double)(r->gates * r->h) * (double)r->p;
+}
+
 const rapt__op rapt__op_recurrent = {.name = "recurrent",
+                                     .flops = rapt__recurrent_flops,
                                      .alias = 1,
                                      .split = recurrent_split,
                                      .forward = recurrent_forward,

@@ -84,4 +84,7 @@ static inline real *rapt__recurrent_take(char *base, size_t *at, int64_t count) 
 void rapt__recurrent_mask(const rapt__call *call, double p, uint64_t stream, int64_t t, int64_t row, int64_t n,
                           const real *ones, real *mask);
 
+/* Of the products with what stands over time, in one direction. */
+double rapt__recurrent_flops(const rapt__node *node, void *const *out);
+
 #endif

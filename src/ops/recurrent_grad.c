@@ -258,8 +258,11 @@ static void recurrent_grad_forward(const rapt__call *call) {
   }
 }
 
-const rapt__op rapt__op_recurrent_grad = {
-    .name = "recurrent_grad", .alias = 1, .split = recurrent_grad_split, .forward = recurrent_grad_forward};
+const rapt__op rapt__op_recurrent_grad = {.name = "recurrent_grad",
+                                          .alias = 1,
+                                          .split = recurrent_grad_split,
+                                          .flops = rapt__recurrent_flops,
+                                          .forward = recurrent_grad_forward};
 
 /* ---- Weights: Σ over steps and rows of (gradient)ᵀ·(what the weights were applied to) ---- */
 
@@ -347,8 +350,13 @@ static void weight_forward(const rapt__call *call) {
   rapt__gemm(call->k, &g, (char *)rows + (((size_t)(a->b * a->count) * sizeof *rows + 63) & ~(size_t)63));
 }
 
+static double weight_flops(const rapt__node *node, void *const *out) {
+  (void)out;
+  return 2.0 * (double)node->out[0].size * (double)(node->in[0]->size / rapt__width(node->in[0]));
+}
+
 const rapt__op rapt__op_recurrent_weight_grad = {
-    .name = "recurrent_weight_grad", .split = weight_split, .forward = weight_forward};
+    .name = "recurrent_weight_grad", .split = weight_split, .flops = weight_flops, .forward = weight_forward};
 
 /* `gates` (count, P) from the columns [first, first + count) of d and the states before each step. */
 static rapt_tensor *of_states(const rapt__node *node, rapt_tensor *d, int64_t first, int64_t count) {

@@ -119,6 +119,9 @@ expect 0 - '' "$rapt" bench --only mlp --repeat 1 --save-inputs mlp.safetensors
 expect 0 '"input\.x".*"losses"' '' grep -a losses mlp.safetensors
 expect 0 '^optimizers-adadelta .* params/s' '' "$rapt" bench optimizers --repeat 1
 expect 2 '' 'rapt bench --list' "$rapt" bench optimizer
+expect 0 '^linear .*GFLOP/s' '' "$rapt" bench mlp --profile --repeat 2
+expect 2 '' 'one work' "$rapt" bench --profile
+expect 1 '' 'several plans' "$rapt" bench decode --profile model.layers=1 model.width=16 model.heads=2
 expect 2 '' 'did you mean "gpt-0.8m"' "$rapt" bench --only gpt-08m
 expect 2 '' 'model\.layers' "$rapt" bench --only gpt-0.8m model.layer=2
 expect 2 '' 'takes no settings' "$rapt" bench --only mlp bench.batch=2

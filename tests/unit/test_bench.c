@@ -144,12 +144,55 @@ static void test_memory(void **state) {
   }
 }
 
+typedef struct sums {
+  double seconds, product_flops;
+  int64_t nodes;
+  bool falling;
+  double last;
+} sums;
+
+static void add_op(void *user, const rapt_op_time *t) {
+  sums *s = user;
+  assert_true(t->nodes > 0 && t->seconds >= 0 && t->bytes >= 0);
+  s->falling = s->falling && (s->nodes == 0 || t->seconds <= s->last);
+  s->last = t->seconds;
+  s->nodes += t->nodes;
+  s->product_flops += t->flops;
+}
+
+/* A perceptron's products: forward both layers, backward both weights and the hidden layer. */
+static void test_profile(void **state) {
+  (void)state;
+  counted_memory memory;
+  rapt_context *ctx = counted_context(&memory, 2);
+  rapt_bench_options o = {.only = "mlp", .repeats = 2};
+  sums s = {.falling = true};
+  assert_int_equal(rapt_bench_profile(ctx, &o, add_op, &s), RAPT_OK);
+  double expected = 2.0 * 64 * (784 * 256 * 2 + 256 * 10 * 3);
+  assert_true(fabs(s.product_flops - expected) < 1);
+  assert_true(s.falling);
+  rapt_timing t;
+  assert_int_equal(rapt_bench_run(ctx, &o, keep, &t), RAPT_OK);
+  assert_int_equal(s.nodes, t.nodes);
+  o.only = "decode";
+  o.settings = small;
+  o.setting_count = SMALL;
+  assert_fails(ctx, rapt_bench_profile(ctx, &o, add_op, &s), RAPT_EUNSUPPORTED, "several plans");
+  o = (rapt_bench_options){0};
+  assert_fails(ctx, rapt_bench_profile(ctx, &o, add_op, &s), RAPT_EINVAL, "id of one work");
+  rapt_machine_peak peak;
+  assert_int_equal(rapt_machine_measure(ctx, &peak), RAPT_OK);
+  assert_true(peak.flops > 1e6 && isfinite(peak.flops) && peak.bytes > 1e6 && isfinite(peak.bytes));
+  close_context(&memory, ctx);
+}
+
 int main(void) {
   int fd = mkstemp(path);
   if (fd < 0) return 1;
   close(fd);
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_work), cmocka_unit_test(test_save),
-                                     cmocka_unit_test(test_wrong_use), cmocka_unit_test(test_memory)};
+                                     cmocka_unit_test(test_wrong_use), cmocka_unit_test(test_memory),
+                                     cmocka_unit_test(test_profile)};
   int failed = cmocka_run_group_tests(tests, NULL, NULL);
   unlink(path);
   return failed;

@@ -235,7 +235,10 @@ static void comma_locales(void **state) {
   bool comma = false;
   for (size_t i = 0; i < sizeof names / sizeof *names && !comma; i++)
     comma = setlocale(LC_NUMERIC, names[i]) && *localeconv()->decimal_point == ',';
-  if (!comma) skip();
+  if (!comma) {
+    print_message("skipped: no locale with a decimal comma is installed (de_DE or fr_FR)\n");
+    skip();
+  }
   rapt_status status = set(w, "model.free", "0.25");
   w->model.dropout = 0.5;
   rapt__text text;

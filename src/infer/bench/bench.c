@@ -33,7 +33,7 @@ const rapt_work_info *rapt_work_get(int index) {
   return w ? &w->info : NULL;
 }
 
-static rapt_status find(rapt_context *ctx, const char *id, const rapt__work **out) {
+rapt_status rapt__bench_find(rapt_context *ctx, const char *id, const rapt__work **out) {
   const char *names[64];
   size_t count = 0;
   for (int i = 0; (*out = work_at(i)); i++) {
@@ -185,7 +185,7 @@ rapt_status rapt_bench_run(rapt_context *ctx, const rapt_bench_options *options,
   if (!options) options = &none;
   const rapt__work *work;
   if (options->only) {
-    RAPT_TRY(find(ctx, options->only, &work));
+    RAPT_TRY(rapt__bench_find(ctx, options->only, &work));
     return run_one(ctx, work, options, each, user);
   }
   if (options->save || options->setting_count > 0)

@@ -56,6 +56,8 @@ void rapt__bench_ids(rapt__bench *b, const rapt_tensor *t, int64_t limit);
 rapt_status rapt__bench_gpt(rapt__bench *b);
 extern const char *const rapt__bench_gpt2_124m[];
 
+/* The work of this id; RAPT_EKEY with the nearest one. */
+rapt_status rapt__bench_find(rapt_context *ctx, const char *id, const rapt__work **out);
 rapt_status rapt__bench_build(rapt_context *ctx, const rapt__work *work, const rapt_bench_options *options,
                               rapt__bench *b);
 /* Runs once; `update` counts from 1. *loss NaN where there is none. */
