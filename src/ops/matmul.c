@@ -61,6 +61,12 @@ static void matmul_forward(const rapt__call *call) {
   g.a = RAPT__IN(call, 0);
   g.b = RAPT__IN(call, 1);
   g.c = RAPT__OUT(call, 0);
+  if (call->node->n_in > 2) { /* + rest, where it lies if this node may have its memory */
+    const real *rest = RAPT__IN(call, 2);
+    g.accumulate = rest == g.c;
+    g.residual = g.accumulate ? NULL : rest;
+    g.residual_row = t->n;
+  }
   if (t->batch == 1) {
     run_product(call, &g);
     return;
@@ -89,10 +95,26 @@ static void matmul_grad(rapt__node *node, rapt_tensor *const *dout, rapt_tensor 
         t->transpose_b ? rapt_matmul(dc, a, true, t->transpose_a) : rapt_matmul(a, dc, !t->transpose_a, false);
     din[1] = rapt__sum_like(db, b);
   }
+  if (node->n_in > 2) din[2] = dc;
+}
+
+/* Gradients of a weight that was used several times become one sum in one place. */
+static rapt_tensor *matmul_absorb(rapt_tensor *part, rapt_tensor *rest) {
+  const rapt__node *node = part->node;
+  const matmul_attr *t = node->attr;
+  if (rapt__poisoned(rest)) return rest;
+  if (t->batch != 1 || node->n_in > 2 || !rapt__same_shape(part, rest)) return rapt_add(part, rest);
+  return rapt__op1(part->graph, &rapt__op_matmul, (rapt_tensor *[]){node->in[0], node->in[1], rest}, 3, t, sizeof *t,
+                   part->ndim, part->dim);
 }
 
 static rapt_tensor *matmul_sample(rapt_graph *graph, int i) {
   bool ta = i & 1, tb = i & 2;
+  if (i == 6) {
+    rapt_tensor *c = rapt_matmul(rapt__sample(graph, "a", RAPT_F32, -1, 1, RAPT__DIMS(4, 3)),
+                                 rapt__sample(graph, "b", RAPT_F32, -1, 1, RAPT__DIMS(4, 5)), true, false);
+    return matmul_absorb(c, rapt__sample(graph, "rest", RAPT_F32, -1, 1, RAPT__DIMS(3, 5)));
+  }
   if (i >= 4) {
     rapt_tensor *a = i == 4 ? rapt__sample(graph, "a", RAPT_F32, -1, 1, RAPT__DIMS(2, 1, 3, 5))
                             : rapt__sample(graph, "a", RAPT_F32, -1, 1, RAPT__DIMS(2, 3, 5));
@@ -117,8 +139,10 @@ const rapt__op rapt__op_matmul = {.name = "matmul",
                                   .split = matmul_split,
                                   .flops = matmul_flops,
                                   .forward = matmul_forward,
+                                  .alias = 1 << 2,
                                   .grad = matmul_grad,
-                                  .samples = 6,
+                                  .absorb = matmul_absorb,
+                                  .samples = 7,
                                   .sample = matmul_sample};
 
 rapt_tensor *rapt_matmul(rapt_tensor *a, rapt_tensor *b, bool transpose_a, bool transpose_b) {
