@@ -202,5 +202,6 @@ const rapt__recipe rapt__recipe_adam = {
                       "correction."},
     .keys = keys,
     .own_size = sizeof(rapt__adam_settings),
+    .only_threads = true,
     .defaults = defaults,
     .run = adam};

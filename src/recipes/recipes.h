@@ -56,6 +56,7 @@ struct rapt__recipe {
   size_t own_size;
   const char *const *defaults; /* "key=value" over the tables' defaults, NULL-terminated */
   bool no_data, no_training;   /* it has no setting `data`, none of `train.*`: they would do nothing */
+  bool only_threads;           /* of `train.*` it has train.threads alone */
   rapt_status (*run)(rapt__run *run);
   rapt_status (*explain)(rapt__explanation *explanation); /* for `rapt explain`, or NULL */
 };

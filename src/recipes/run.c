@@ -88,7 +88,8 @@ static rapt_status begin(rapt__run *run, rapt_context *ctx, const rapt__recipe *
     if (!run->model) return RAPT_ENOMEM;
     run->configs[run->config_count++] = (rapt__config){arch->keys, run->model};
   }
-  if (!recipe->no_training) run->configs[run->config_count++] = (rapt__config){rapt__train_keys, &run->train};
+  const rapt__key *training = recipe->only_threads ? rapt__threads_keys : rapt__train_keys;
+  if (!recipe->no_training) run->configs[run->config_count++] = (rapt__config){training, &run->train};
   RAPT_TRY(rapt__config_defaults(ctx, &run->arena, run->configs, run->config_count));
   for (int i = 0; recipe->defaults && recipe->defaults[i]; i++)
     RAPT_TRY(set(run, recipe->defaults[i], recipe->info.id));

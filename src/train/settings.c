@@ -10,6 +10,11 @@ static const char *const optimizers[] = {"adamw",   "adam",    "adamax",   "sgd"
                                          "rmsprop", "adagrad", "adadelta", NULL}; /* as rapt_optimizer */
 
 #define AT(field) offsetof(rapt__train_settings, field)
+#define THREADS                                                                                                        \
+  {                                                                                                                    \
+    "train.threads", NULL, RAPT__KEY_INT, AT(threads), "0", 0, 1024, NULL,                                             \
+        "threads; 0: what the machine allows. Results do not depend on it"                                             \
+  }
 const rapt__key rapt__train_keys[] = {
     {"train.steps", NULL, RAPT__KEY_INT, AT(steps), "2000", 1, 1e12, NULL, "updates of the weights"},
     {"train.batch", NULL, RAPT__KEY_INT, AT(batch), "12", 1, 1 << 20, NULL, "sequences in one batch"},
@@ -45,9 +50,10 @@ const rapt__key rapt__train_keys[] = {
      "evaluations without a better loss before the run ends early; 0: off"},
     {"train.minutes", NULL, RAPT__KEY_REAL, AT(minutes), "0", 0, 1e6, NULL,
      "fits the number of updates to this time, measured at the start; 0: off"},
-    {"train.threads", NULL, RAPT__KEY_INT, AT(threads), "0", 0, 1024, NULL,
-     "threads; 0: what the machine allows. Results do not depend on it"},
+    THREADS,
     {0}};
+const rapt__key rapt__threads_keys[] = {THREADS, {0}};
+#undef THREADS
 #undef AT
 
 double rapt__learning_rate(const rapt__train_settings *s, int64_t step) {

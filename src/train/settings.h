@@ -14,6 +14,7 @@ typedef struct rapt__train_settings {
 } rapt__train_settings;
 
 extern const rapt__key rapt__train_keys[];
+extern const rapt__key rapt__threads_keys[]; /* train.threads alone */
 
 /* The learning rate of update `step` (from 0): linear warm-up, then the schedule. */
 double rapt__learning_rate(const rapt__train_settings *s, int64_t step);
