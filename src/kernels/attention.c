@@ -221,20 +221,15 @@ static void soften_tile(const k_kernels *k, const k_attention *a, const workspac
     span s = w->row[i];
     real *all = w->scores + i * whole(BK, w->nr), *row = all + s.first, old = w->top[i];
     int64_t n = s.last - s.first;
-    real top = k->max(n, row);
-    top = top > old || top != top ? top : old;
-    if (top == -INFINITY) {
-      memset(all, 0, (size_t)nk * sizeof *all);
-      continue;
-    }
+    real top = old, sum = k->soften(n, row, &top);
     clear_hidden(all, s, nk);
+    if (top == -INFINITY && sum == 0) continue;
     if (top != old && old != -INFINITY) {
       real shrink = (real)exp((double)old - (double)top);
       w->sum[i] *= shrink;
       k->scale(a->dim_v, shrink, w->acc + i * a->dim_v, w->acc + i * a->dim_v);
     }
-    k->exp_shift(n, -top, 1, row, row);
-    w->sum[i] += k->sum(n, row);
+    w->sum[i] += sum;
     drop(k, a, first_row + i, j0 + s.first, n, row);
     w->top[i] = top;
   }
@@ -358,10 +353,8 @@ static void soften_grads(const k_kernels *k, const k_attention *a, const workspa
     clear_hidden(ds, s, nk);
     if (n == 0) continue;
     p += s.first, ds += s.first;
-    k->exp_shift(n, -lse, 1, p, p);
     drop(k, a, first_row + i, j0 + s.first, n, ds);
-    k->binary[K_BINARY_sub](n, ds, 1, &w->dot[i], 0, ds);
-    k->binary[K_BINARY_mul](n, ds, 1, p, 1, ds);
+    k->soften_grad(n, lse, w->dot[i], p, ds);
     drop(k, a, first_row + i, j0 + s.first, n, p);
     if (a->dbias) memcpy(a->dbias + (first_row + i) * a->tk + j0 + s.first, ds, (size_t)n * sizeof *ds);
   }

@@ -102,6 +102,11 @@ typedef struct k_kernels {
   void (*log_softmax_grad)(int64_t n, const real *y, const real *dy, real *dx); /* dx = dy − exp(y)·Σ dy */
   real (*logsumexp)(int64_t n, const real *x);
   void (*exp_shift)(int64_t n, real shift, real scale, const real *x, real *y); /* y = scale·exp(x + shift) */
+  /* A row of scores in tiled attention, in place. soften: *top grows to the largest of itself and x, x = exp(x − *top), and the sum
+   * of x comes back; where the top stays −∞, zeros. A NaN in x makes both one; what is below 1.2e-38 may be 0. soften_grad: p = exp(p − lse) for p − lse
+   * hardly above 0, ds = p·(ds − d). */
+  real (*soften)(int64_t n, real *x, real *top);
+  void (*soften_grad)(int64_t n, real lse, real d, real *p, real *ds);
   /* y = (x − mean)·rstd·weight + bias over one row; weight, bias may be NULL; mean and rstd are written. (Ba et al. 2016) */
   void (*layer_norm)(int64_t n, const real *x, const real *weight, const real *bias, real eps, real *y, real *mean,
                      real *rstd);

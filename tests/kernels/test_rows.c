@@ -104,6 +104,55 @@ static void test_softmax_grad(void) {
   }
 }
 
+#define SOFTEN_TINY 1.2e-38 /* kernels.h */
+
+/* A row beneath an older top, which is −∞ in the first row, below or above the others. */
+static void check_soften(const k_kernels *ref, const k_kernels *t, int64_t n, enum row_kind kind, float old) {
+  float *want = check_buffer(0, n), *got = check_buffer(1, n), top[2] = {old, old};
+  fill_row(want, n, kind);
+  memcpy(got, want, (size_t)n * sizeof *got);
+  double range = fmin(2 * finite_most(want, n) + fabs(isinf(old) ? 0 : (double)old), 104);
+  float sum = ref->soften(n, want, &top[0]), ours = t->soften(n, got, &top[1]);
+  check_intact(1, n, "soften");
+  check_close("top of soften", t->name, n, 0, top[1], top[0], 0);
+  double size = 0;
+  for (int64_t i = 0; i < n; i++) {
+    double tolerance = CHECK_EPS * (12 + range) * fabs((double)want[i]) + SOFTEN_TINY;
+    check_close("soften", t->name, n, i, got[i], want[i], tolerance);
+    size += tolerance + CHECK_EPS * 4 * fabs((double)want[i]);
+  }
+  check_close("sum of soften", t->name, n, 0, ours, sum, size * (1 + sqrt((double)n) / 4) + CHECK_TINY);
+}
+
+static void check_soften_grad(const k_kernels *ref, const k_kernels *t, int64_t n) {
+  float *p = check_buffer(0, n), *ds = check_buffer(1, n), *want = check_buffer(2, n), *got = check_buffer(3, n);
+  float d = check_between(-1, 1);
+  check_fill(p, n, -30, 5);
+  check_fill(ds, n, -2, 2);
+  if (n > 3) p[n / 2] = -INFINITY, p[0] = -200;
+  memcpy(want, p, (size_t)n * sizeof *p);
+  memcpy(got, ds, (size_t)n * sizeof *ds);
+  ref->soften_grad(n, 5, d, want, ds);
+  t->soften_grad(n, 5, d, p, got);
+  check_intact(0, n, "soften_grad");
+  check_intact(3, n, "soften_grad");
+  for (int64_t i = 0; i < n; i++) {
+    double tolerance = CHECK_EPS * 60 * fabs((double)want[i]) + SOFTEN_TINY;
+    check_close("p of soften_grad", t->name, n, i, p[i], want[i], tolerance);
+    check_close("soften_grad", t->name, n, i, got[i], ds[i], 4 * tolerance);
+  }
+}
+
+static void test_soften(void) {
+  const k_kernels *ref = rapt__kernels_at(K_LEVEL_ref);
+  static const float tops[] = {-INFINITY, -80, 0, 3, 70};
+  CHECK_EACH_LEVEL(t) CHECK_EACH_SIZE(n) {
+    for (int kind = 0; kind < ROW_KINDS; kind++)
+      for (int i = 0; i < 5 && kind != ROW_HUGE; i++) check_soften(ref, t, n, (enum row_kind)kind, tops[i]);
+    check_soften_grad(ref, t, n);
+  }
+}
+
 /* x with mean `offset`, and weights; kinds 0 to 3 are: both, no bias, no weight, neither. */
 static void check_norms(const k_kernels *ref, const k_kernels *t, int64_t n, int kind, float offset) {
   float *x = check_buffer(0, n), *weight = check_buffer(1, n), *bias = check_buffer(2, n);
@@ -236,7 +285,7 @@ static void test_dropout(void) {
 }
 
 static const check_test tests[] = {
-    CHECK_TEST(test_softmax),     CHECK_TEST(test_softmax_grad), CHECK_TEST(test_norms),
-    CHECK_TEST(test_known_norms), CHECK_TEST(test_rotate),       CHECK_TEST(test_dropout),
+    CHECK_TEST(test_softmax),     CHECK_TEST(test_soften), CHECK_TEST(test_softmax_grad), CHECK_TEST(test_norms),
+    CHECK_TEST(test_known_norms), CHECK_TEST(test_rotate), CHECK_TEST(test_dropout),
 };
 CHECK_MAIN(tests)

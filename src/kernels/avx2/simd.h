@@ -47,6 +47,15 @@ static inline vf vf_min(vf a, vf b) {
   return _mm256_blendv_ps(_mm256_min_ps(a, b), a, _mm256_cmp_ps(a, a, _CMP_UNORD_Q));
 }
 
+/* Lanes of x that are NaN leave `most` as it is. */
+static inline vf vf_max_number(vf x, vf most) { return _mm256_max_ps(x, most); }
+/* The largest lane of numbers. */
+static inline float vf_top(vf x) {
+  __m128 half = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+  half = _mm_max_ps(half, _mm_movehl_ps(half, half));
+  return _mm_cvtss_f32(_mm_max_ss(half, _mm_movehdup_ps(half)));
+}
+
 /* Across lanes, in a fixed order. */
 static inline float vf_sum(vf x) {
   __m128 half = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));

@@ -48,6 +48,9 @@ static inline vf vf_at_most(float limit, vf x) { return vminq_f32(vdupq_n_f32(li
 static inline vf vf_max(vf a, vf b) { return vmaxq_f32(a, b); }
 static inline vf vf_min(vf a, vf b) { return vminq_f32(a, b); }
 
+static inline vf vf_max_number(vf x, vf most) { return vmaxnmq_f32(x, most); }
+static inline float vf_top(vf x) { return vmaxnmvq_f32(x); }
+
 static inline float vf_sum(vf x) {
   float32x2_t half = vadd_f32(vget_low_f32(x), vget_high_f32(x));
   return vget_lane_f32(half, 0) + vget_lane_f32(half, 1);

@@ -120,7 +120,30 @@ static void k_rotate_ref(int64_t n, bool halves, real sign, const real *cs, cons
   }
 }
 
+static real k_soften_ref(int64_t n, real *x, real *top) {
+  double sum = 0;
+  for (int64_t i = 0; i < n; i++)
+    if (x[i] > *top) *top = x[i];
+  bool none = *top == -INFINITY;
+  for (int64_t i = 0; i < n; i++) {
+    x[i] = none && x[i] == x[i] ? 0 : (real)exp((double)x[i] - (double)*top);
+    sum += (double)x[i];
+  }
+  if (sum != sum) *top = (real)sum;
+  return (real)sum;
+}
+
+static void k_soften_grad_ref(int64_t n, real lse, real d, real *p, real *ds) {
+  for (int64_t i = 0; i < n; i++) {
+    double share = exp((double)p[i] - (double)lse);
+    p[i] = (real)share;
+    ds[i] = (real)(share * ((double)ds[i] - (double)d));
+  }
+}
+
 void rapt__rows_ref(k_kernels *t) {
+  t->soften = k_soften_ref;
+  t->soften_grad = k_soften_grad_ref;
   t->softmax = k_softmax_ref;
   t->softmax_grad = k_softmax_grad_ref;
   t->log_softmax = k_log_softmax_ref;

@@ -42,6 +42,18 @@ static inline vf vf_exp(vf x) {
   return y * vf_exp2_int(half) * vf_exp2_int((vi)((vu)n - (vu)half));
 }
 
+/* For x hardly above 0: one scaling is enough, and results below 1.2e-38 are 0. */
+static inline vf vf_exp_below(vf x) {
+  static const float c[] = {0.49999994f, 0.166665196f, 0.0416684896f, 0.0083687529f, 0.00138088537f};
+  vi gone = x < vf_set(-87.33f);
+  x = vf_at_least(-87.33f, x);
+  vi n = vi_round(x * vf_set(LOG2E));
+  vf whole = vf_from(n);
+  vf r = vf_fnma(whole, vf_set(LN2_LOW), vf_fnma(whole, vf_set(LN2_HIGH), x));
+  vf y = vf_fma(r * r, vf_poly(r, 4, c), r) + vf_set(1);
+  return vf_select(gone, vf_set(0), y * vf_exp2_int(n));
+}
+
 /* x = 2^k·(1 + f) with 1 + f in [√½, √2). */
 static inline vf vf_log(vf x) {
   static const float c[] = {0.333333313f, -0.250008106f, 0.200012103f, -0.166236311f,

@@ -181,7 +181,41 @@ static void K_ISA(k_rotate)(int64_t n, bool halves, real sign, const real *cs, c
   }
 }
 
+static real K_ISA(k_soften)(int64_t n, real *x, real *top) {
+  vf most = vf_set(*top);
+  int64_t i = 0;
+  for (; i + VF_WIDTH <= n; i += VF_WIDTH) most = vf_max_number(vf_load(x + i), most);
+  if (i < n) most = vf_max_number(vf_select(vi_first(n - i), vf_load_part(x + i, n - i), most), most);
+  *top = vf_top(most);
+  vf shift = vf_set(*top == -INFINITY ? 0 : *top), sum[2] = {vf_set(0), vf_set(0)};
+  for (i = 0; i + VF_WIDTH <= n; i += VF_WIDTH) {
+    vf e = vf_exp_below(vf_load(x + i) - shift), swap = sum[0];
+    vf_store(x + i, e);
+    sum[0] = sum[1];
+    sum[1] = swap + e;
+  }
+  if (i < n) {
+    vf e = vf_exp_below(vf_load_part(x + i, n - i) - shift);
+    vf_store_part(x + i, n - i, e);
+    sum[0] += vf_select(vi_first(n - i), e, vf_set(0));
+  }
+  float all = vf_sum(sum[0] + sum[1]);
+  if (all != all) *top = all;
+  return all;
+}
+
+static void K_ISA(k_soften_grad)(int64_t n, real lse, real d, real *p, real *ds) {
+  vf shift = vf_set(lse), dot = vf_set(d);
+  for (int64_t i = 0; i < n; i += VF_WIDTH) {
+    vf share = vf_exp_below(vf_load_upto(p + i, n - i) - shift);
+    vf_store_upto(p + i, n - i, share);
+    vf_store_upto(ds + i, n - i, share * (vf_load_upto(ds + i, n - i) - dot));
+  }
+}
+
 static inline void set_rows(k_kernels *t) {
+  t->soften = K_ISA(k_soften);
+  t->soften_grad = K_ISA(k_soften_grad);
   t->softmax = K_ISA(k_softmax);
   t->softmax_grad = K_ISA(k_softmax_grad);
   t->log_softmax = K_ISA(k_log_softmax);
