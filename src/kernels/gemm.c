@@ -88,12 +88,15 @@ void rapt__gemm_plan(const k_kernels *k, const k_gemm *g, k_gemm_plan *plan) {
 /* bias, activation and residual over a block of C. */
 static void epilogue(const k_kernels *k, const k_gemm *g, int64_t i0, int64_t i1, int64_t j0, int64_t j1) {
   int64_t n = j1 - j0;
-  if (!g->bias && g->activation < 0 && !g->residual && !g->before) return;
+  if (!g->bias && g->activation < 0 && !g->residual) return;
   for (int64_t i = i0; i < i1; i++) {
     real *c = g->c + i * g->c_row + j0;
     if (g->bias) k->binary[K_BINARY_add](n, c, 1, g->bias + j0, 1, c);
-    if (g->before) memcpy(g->before + i * g->c_row + j0, c, (size_t)n * sizeof *c);
-    if (g->activation >= 0) k->unary[g->activation](n, c, c);
+    if (g->activation >= 0 && g->slope) {
+      k->slope[g->activation](n, c, c, g->slope + i * g->c_row + j0);
+    } else if (g->activation >= 0) {
+      k->unary[g->activation](n, c, c);
+    }
     if (g->residual) k->binary[K_BINARY_add](n, c, 1, g->residual + i * g->residual_row + j0, 1, c);
   }
 }

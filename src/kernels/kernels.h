@@ -44,6 +44,9 @@ enum {
 };
 
 typedef void (*k_unary_fn)(int64_t n, const real *x, real *y);
+/* y[i] = f(x[i]) and slope[i] = f′(x[i]) for the activations, y with the bits of the kernel above; y in place. */
+typedef void (*k_slope_fn)(int64_t n, const real *x, real *y, real *slope);
+#define K_SLOPE_LIST(X) X(relu) X(gelu) X(gelu_tanh) X(silu) X(tanh) X(sigmoid)
 typedef void (*k_binary_fn)(int64_t n, const real *a, int64_t sa, const real *b, int64_t sb, real *y);
 
 /* What an optimizer's update needs besides the arrays. Fields that a method does not have are ignored. */
@@ -70,7 +73,7 @@ typedef struct k_gemm {
   bool accumulate;      /* C += instead of C = */
   const real *bias;     /* (n), added to every row of the result, or NULL */
   int activation;       /* K_UNARY_… applied last, or −1 */
-  real *before;         /* where activation ≥ 0: C before it, same row stride as C, or NULL */
+  real *slope;          /* where activation ≥ 0: its derivative there, same row stride as C, or NULL */
   const real *residual; /* (m, n) with row stride residual_row, added after bias and activation, or NULL */
   int64_t residual_row;
 } k_gemm;
@@ -79,6 +82,7 @@ typedef struct k_kernels {
   const char *name; /* of the level: "ref", "avx2", "avx512", "neon" */
 
   k_unary_fn unary[K_UNARY_COUNT];
+  k_slope_fn slope[K_UNARY_COUNT]; /* by K_UNARY_…; NULL for what is no activation */
   k_binary_fn binary[K_BINARY_COUNT];
 
   /* Vectors */

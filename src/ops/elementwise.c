@@ -229,16 +229,3 @@ rapt_tensor *rapt_activate(rapt_tensor *x, rapt_activation activation) {
   int kernel = rapt__activation_kernel(activation);
   return kernel < 0 ? x : rapt__unary(kernel, x);
 }
-
-rapt_tensor *rapt__activation_grad(rapt_activation activation, rapt_tensor *before, rapt_tensor *dy) {
-  switch (activation) {
-  case RAPT_IDENTITY: return dy;
-  case RAPT_RELU: return rapt__binary(K_BINARY_relu_grad, before, dy);
-  case RAPT_GELU: return rapt__binary(K_BINARY_gelu_grad, before, dy);
-  case RAPT_GELU_TANH: return rapt__binary(K_BINARY_gelu_tanh_grad, before, dy);
-  case RAPT_SILU: return rapt__binary(K_BINARY_silu_grad, before, dy);
-  case RAPT_TANH: return rapt__binary(K_BINARY_tanh_grad_y, rapt_tanh(before), dy);
-  case RAPT_SIGMOID: return rapt__binary(K_BINARY_sigmoid_grad_y, rapt_sigmoid(before), dy);
-  }
-  return dy;
-}

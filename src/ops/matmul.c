@@ -211,15 +211,19 @@ static void linear_forward(const rapt__call *call) {
   g.b = RAPT__IN(call, 1);
   g.c = RAPT__OUT(call, 0);
   g.bias = call->node->n_in > 2 ? RAPT__IN(call, 2) : NULL;
-  g.before = call->node->n_out > 1 ? RAPT__OUT(call, 1) : NULL;
+  g.slope = call->node->n_out > 1 ? RAPT__OUT(call, 1) : NULL;
   run_product(call, &g);
 }
 
 static void linear_grad(rapt__node *node, rapt_tensor *const *dout, rapt_tensor **din) {
   const linear_attr *t = node->attr;
   rapt_tensor *x = node->in[0], *w = node->in[1];
-  rapt_tensor *dz =
-      t->activation == RAPT_IDENTITY ? dout[0] : rapt__activation_grad(t->activation, &node->out[1], dout[0]);
+  if (node->n_out > 1 && dout[1]) {
+    rapt__poison(node->graph, RAPT_EUNSUPPORTED, "linear: the gradient of an activation's gradient is not there");
+    return;
+  }
+  if (!dout[0]) return;
+  rapt_tensor *dz = t->activation == RAPT_IDENTITY ? dout[0] : rapt_mul(dout[0], &node->out[1]);
   if (x->varies) din[0] = rapt_linear(dz, w, !t->transposed, NULL, RAPT_IDENTITY);
   rapt_tensor *flat_dz = rapt_reshape(dz, RAPT__DIMS(t->rows, t->n));
   if (w->varies) {

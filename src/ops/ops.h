@@ -77,8 +77,6 @@ static inline rapt__axes rapt__about(const rapt_tensor *x, int axis) {
 /* Binary and unary nodes by kernel number (elementwise.c), for gradients that are kernels of their own. */
 rapt_tensor *rapt__unary(int kernel, rapt_tensor *x);
 rapt_tensor *rapt__binary(int kernel, rapt_tensor *a, rapt_tensor *b);
-/* dy times the derivative of an activation at `before`, the value that went into it. */
-rapt_tensor *rapt__activation_grad(rapt_activation activation, rapt_tensor *before, rapt_tensor *dy);
 int rapt__activation_kernel(rapt_activation activation); /* K_UNARY_…, or −1 for identity */
 
 #endif

@@ -26,7 +26,14 @@ static int64_t lay_out(int64_t rows, int64_t columns, int kind, int64_t *row, in
   return rows > 0 && columns > 0 ? (rows - 1) * *row + (columns - 1) * *column + 1 : 0;
 }
 
-static void want(const k_gemm *g, const float *c0, wanted *c, wanted *before) {
+static double slope_at(int activation, double x) {
+  float at = (float)x, y, slope;
+  if (activation < 0) return 1;
+  rapt__kernels_at(K_LEVEL_ref)->slope[activation](1, &at, &y, &slope);
+  return (double)slope;
+}
+
+static void want(const k_gemm *g, const float *c0, wanted *c, wanted *slope) {
   for (int64_t i = 0; i < g->m; i++)
     for (int64_t j = 0; j < g->n; j++) {
       int64_t at = i * g->c_row + j;
@@ -39,7 +46,10 @@ static void want(const k_gemm *g, const float *c0, wanted *c, wanted *before) {
       }
       if (g->bias) sum += (double)g->bias[j], size += fabs((double)g->bias[j]);
       double tolerance = 4 * CHECK_EPS * sqrt((double)g->k + 4) * size + CHECK_TINY;
-      before->value[at] = sum, before->tolerance[at] = tolerance;
+      /* Second derivatives are below 2; the slope of relu jumps. */
+      bool jump = g->activation == K_UNARY_relu && fabs(sum) <= tolerance;
+      slope->value[at] = slope_at(g->activation, sum);
+      slope->tolerance[at] = jump ? 1 : 2 * tolerance + 8 * CHECK_EPS * (1 + fabs(sum));
       c->value[at] = activate(g->activation, sum);
       if (g->activation >= 0) tolerance = 1.2 * tolerance + 8 * CHECK_EPS * (1 + fabs(sum));
       if (g->residual) {
@@ -78,13 +88,13 @@ static void check_product(int64_t m, int64_t n, int64_t depth, int kind_a, int k
   area b = area_random(lay_out(depth, n, kind_b, &g.b_row, &g.b_col), -1, 1);
   area bias = area_random(n, -1, 1), residual = area_random(m > 0 ? (m - 1) * g.residual_row + n : 0, -1, 1);
   int64_t size = m > 0 ? (m - 1) * g.c_row + n : 0;
-  bool with_before = g.activation >= 0 && pick(0, 1);
+  bool with_slope = g.activation >= 0 && pick(0, 1);
   g.a = a.p, g.b = b.p;
   g.bias = !plain && pick(0, 1) ? bias.p : NULL;
   g.residual = !plain && pick(0, 2) == 0 ? residual.p : NULL;
   area first = area_random(size, -1, 1);
-  wanted c = wanted_new(size), before = wanted_new(size);
-  want(&g, first.p, &c, &before);
+  wanted c = wanted_new(size), slope = wanted_new(size);
+  want(&g, first.p, &c, &slope);
   CHECK_EACH_LEVEL(k) {
     char what[160];
     snprintf(what, sizeof what, "%lld x %lld x %lld, A %d, B %d, alpha %g, %s, activation %d%s%s", (long long)m,
@@ -95,7 +105,7 @@ static void check_product(int64_t m, int64_t n, int64_t depth, int kind_a, int k
       for (int64_t i = 0; g.accumulate && i < size; i++)
         if (!isnan(c.value[i])) out[run].p[i] = first.p[i];
       g.c = out[run].p;
-      g.before = with_before ? pre[run].p : NULL;
+      g.slope = with_slope ? pre[run].p : NULL;
       if (run == 1) {
         run_backwards(k, &g);
         continue;
@@ -105,13 +115,13 @@ static void check_product(int64_t m, int64_t n, int64_t depth, int kind_a, int k
       area_free(&scratch);
     }
     check_area(what, k->name, &out[0], &c);
-    if (with_before) check_area("before", k->name, &pre[0], &before);
+    if (with_slope) check_area("slope", k->name, &pre[0], &slope);
     if (memcmp(out[0].map, out[1].map, out[0].bytes) != 0 || memcmp(pre[0].map, pre[1].map, pre[0].bytes) != 0)
       check_fail("%s at %s: other bits when the units run in another order", what, k->name);
     for (int run = 0; run < 2; run++) area_free(&out[run]), area_free(&pre[run]);
   }
   area_free(&a), area_free(&b), area_free(&bias), area_free(&residual), area_free(&first);
-  wanted_free(&c), wanted_free(&before);
+  wanted_free(&c), wanted_free(&slope);
 }
 
 static void small_sizes(void) {

@@ -81,6 +81,30 @@ static void test_unary_sizes(void) {
   }
 }
 
+/* The value with the bits of the unary kernel, the slope as the derivative's own kernel has it for an incoming gradient of 1. */
+static void test_slopes(void) {
+  const k_kernels *ref = rapt__kernels_at(K_LEVEL_ref);
+  CHECK_EACH_LEVEL(t) for (int f = 0; f < K_UNARY_COUNT; f++) {
+    if (!ref->slope[f]) continue;
+    CHECK_EACH_SIZE(n) {
+      float *x = check_buffer(0, n), *y = check_buffer(1, n), *slope = check_buffer(2, n), *want = check_buffer(3, n);
+      check_fill(x, n, -6, 6);
+      check_sprinkle(x, n);
+      t->slope[f](n, x, y, slope);
+      check_intact(1, n, unary_names[f]);
+      check_intact(2, n, unary_names[f]);
+      t->unary[f](n, x, want);
+      check_same(unary_names[f], t->name, n, y, want);
+      ref->slope[f](n, x, y, want);
+      for (int64_t i = 0; i < n; i++)
+        check_close("slope", t->name, n, i, slope[i], want[i], 16 * CHECK_EPS + CHECK_TINY);
+      t->unary[f](n, x, want);
+      t->slope[f](n, x, x, slope);
+      check_same("slope in place", t->name, n, x, want);
+    }
+  }
+}
+
 /* Smooth derivatives are bounded functions times v: their error counts by the size of v. */
 static double binary_tolerance(int f, float v, float want) {
   double ulp = check_ulp((double)want), size = fabs((double)v) * CHECK_EPS;
@@ -271,7 +295,8 @@ static void test_known(void) {
 }
 
 static const check_test tests[] = {
-    CHECK_TEST(test_known),   CHECK_TEST(test_unary_sizes), CHECK_TEST(test_unary_range), CHECK_TEST(test_binary),
-    CHECK_TEST(test_vectors), CHECK_TEST(test_reductions),  CHECK_TEST(test_column_sum),  CHECK_TEST(test_transpose),
+    CHECK_TEST(test_known),       CHECK_TEST(test_unary_sizes), CHECK_TEST(test_slopes),
+    CHECK_TEST(test_unary_range), CHECK_TEST(test_binary),      CHECK_TEST(test_vectors),
+    CHECK_TEST(test_reductions),  CHECK_TEST(test_column_sum),  CHECK_TEST(test_transpose),
 };
 CHECK_MAIN(tests)

@@ -82,6 +82,22 @@ UNARY(silu, silu(v))
 UNARY(softplus, softplus(v))
 UNARY(floor, floor(v))
 
+#define SLOPE(name, expression)                                                                                        \
+  static void slope_##name##_ref(int64_t n, const real *x, real *y, real *slope) {                                     \
+    for (int64_t i = 0; i < n; i++) {                                                                                  \
+      double v = (double)x[i];                                                                                         \
+      k_##name##_ref(1, x + i, y + i);                                                                                 \
+      slope[i] = (real)(expression);                                                                                   \
+    }                                                                                                                  \
+  }
+
+SLOPE(relu, v > 0)
+SLOPE(gelu, gelu_slope(v))
+SLOPE(gelu_tanh, gelu_tanh_slope(v))
+SLOPE(silu, silu_slope(v))
+SLOPE(tanh, 1 / (cosh(v) * cosh(v)))
+SLOPE(sigmoid, sigmoid(v) * sigmoid(-v))
+
 #define BINARY(name, expression)                                                                                       \
   static void k_##name##_ref(int64_t n, const real *a, int64_t sa, const real *b, int64_t sb, real *y) {               \
     for (int64_t i = 0; i < n; i++) {                                                                                  \
@@ -130,6 +146,9 @@ void rapt__vec_ref(k_kernels *t) {
 #define SET_UNARY(name) t->unary[K_UNARY_##name] = k_##name##_ref;
   K_UNARY_LIST(SET_UNARY)
 #undef SET_UNARY
+#define SET_SLOPE(name) t->slope[K_UNARY_##name] = slope_##name##_ref;
+  K_SLOPE_LIST(SET_SLOPE)
+#undef SET_SLOPE
 #define SET_BINARY(name) t->binary[K_BINARY_##name] = k_##name##_ref;
   K_BINARY_LIST(SET_BINARY)
 #undef SET_BINARY

@@ -140,6 +140,22 @@ static inline vf vf_gelu_tanh_slope(vf x) {
   return vf_fma(x * s * t, vf_fma(x * x, vf_set(GELU_CUBE_SLOPE), vf_set(GELU_SLOPE)), s);
 }
 
+/* The value and the slope from one exponential. The value is that of vf_gelu_tanh: beyond 40 the sigmoid is 1. */
+static inline vf vf_gelu_tanh_both(vf x, vf *slope) {
+  x = vf_at_least(-40.0f, x);
+  vf low = vf_at_most(40.0f, x), t, s = vf_sigmoid_both(vf_gelu_tanh_inner(low), &t);
+  *slope = vf_fma(low * s * t, vf_fma(low * low, vf_set(GELU_CUBE_SLOPE), vf_set(GELU_SLOPE)), s);
+  return x * s;
+}
+
+static inline vf vf_gelu_both(vf x, vf *slope) {
+  vf low = vf_at_most(40.0f, vf_at_least(-40.0f, x));
+  vf erf = vf_erf(low * vf_set(SQRT_1_2)), cdf = vf_fma(vf_set(0.5f), erf, vf_set(0.5f));
+  *slope = vf_fma(low * vf_set(RSQRT_2PI), vf_exp(low * low * vf_set(-0.5f)), cdf);
+  vf half = vf_at_least(-40.0f, x) * vf_set(0.5f);
+  return vf_fma(half, erf, half);
+}
+
 static inline vf vf_silu(vf x) {
   x = vf_at_least(-800.0f, x);
   return x * vf_sigmoid(x);
@@ -149,6 +165,30 @@ static inline vf vf_silu_slope(vf x) {
   x = vf_at_most(800.0f, vf_at_least(-800.0f, x));
   vf t, s = vf_sigmoid_both(x, &t);
   return vf_fma(s * x, t, s);
+}
+
+static inline vf vf_silu_both(vf x, vf *slope) {
+  x = vf_at_least(-800.0f, x);
+  vf low = vf_at_most(800.0f, x), t, s = vf_sigmoid_both(low, &t);
+  *slope = vf_fma(s * low, t, s);
+  return x * s;
+}
+
+static inline vf vf_tanh_both(vf x, vf *slope) {
+  vf y = vf_tanh(x);
+  *slope = vf_fnma(y, y, vf_set(1));
+  return y;
+}
+
+static inline vf vf_sigmoid_slope(vf x, vf *slope) {
+  vf t, s = vf_sigmoid_both(x, &t);
+  *slope = s * t;
+  return s;
+}
+
+static inline vf vf_relu_both(vf x, vf *slope) {
+  *slope = (vf)((vi)vf_set(1) & (x > vf_set(0)));
+  return vf_at_least(0, x);
 }
 
 static inline vf vf_softplus(vf x) { return vf_at_least(0.0f, x) + vf_log1p_unit(vf_exp(vf_set(0) - vf_abs(x))); }

@@ -34,6 +34,22 @@ UNARY(floor, vf_floor(v))
   X(sqrt)                                                                                                              \
   X(rsqrt) X(recip) X(exp) X(log) X(tanh) X(erf) X(sigmoid) X(relu) X(gelu) X(gelu_tanh) X(silu) X(softplus) X(floor)
 
+#define SLOPE(name, both)                                                                                              \
+  static void K_ISA(slope_##name)(int64_t n, const real *x, real *y, real *slope) {                                    \
+    for (int64_t i = 0; i < n; i += VF_WIDTH) {                                                                        \
+      vf d, v = both(vf_load_upto(x + i, n - i), &d);                                                                  \
+      vf_store_upto(y + i, n - i, v);                                                                                  \
+      vf_store_upto(slope + i, n - i, d);                                                                              \
+    }                                                                                                                  \
+  }
+
+SLOPE(relu, vf_relu_both)
+SLOPE(gelu, vf_gelu_both)
+SLOPE(gelu_tanh, vf_gelu_tanh_both)
+SLOPE(silu, vf_silu_both)
+SLOPE(tanh, vf_tanh_both)
+SLOPE(sigmoid, vf_sigmoid_slope)
+
 /* One loop for each way in which an operand can be a scalar; the operation is inlined into all. */
 #define BINARY(name, expression)                                                                                       \
   static inline vf op_##name(vf u, vf v) { return (expression); }                                                      \
@@ -112,6 +128,9 @@ static inline void set_vec(k_kernels *t) {
 #define SET_UNARY(name) t->unary[K_UNARY_##name] = K_ISA(k_##name);
   UNARY_LIST(SET_UNARY)
 #undef SET_UNARY
+#define SET_SLOPE(name) t->slope[K_UNARY_##name] = K_ISA(slope_##name);
+  K_SLOPE_LIST(SET_SLOPE)
+#undef SET_SLOPE
 #define SET_BINARY(name) t->binary[K_BINARY_##name] = K_ISA(k_##name);
   BINARY_LIST(SET_BINARY)
 #undef SET_BINARY
