@@ -218,5 +218,6 @@ const rapt__recipe rapt__recipe_gpt = {
     .architecture = "gpt2",
     .keys = keys,
     .own_size = sizeof(gpt_settings),
+    .neutral = (const char *const[]){"gpt.compare", NULL},
     .defaults = defaults,
     .run = gpt};

@@ -317,5 +317,6 @@ const rapt__recipe rapt__recipe_nplm = {
                       "net with direct connections from the vectors to the output."},
     .keys = keys,
     .own_size = sizeof(nplm_settings),
+    .neutral = (const char *const[]){"nplm.compare", NULL},
     .defaults = defaults,
     .run = nplm};

@@ -55,6 +55,7 @@ struct rapt__recipe {
   const rapt__key *keys;    /* of its own settings, or NULL */
   size_t own_size;
   const char *const *defaults; /* "key=value" over the tables' defaults, NULL-terminated */
+  const char *const *neutral;  /* own keys that cannot make the figure better or worse, NULL-terminated; or NULL */
   bool no_data, no_training;   /* it has no setting `data`, none of `train.*`: they would do nothing */
   bool only_threads;           /* of `train.*` it has train.threads alone */
   rapt_status (*run)(rapt__run *run);

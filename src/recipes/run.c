@@ -259,7 +259,7 @@ static const char *preset_among(const rapt__run *run, const char *const *setting
 }
 
 /* Settings that cannot make a figure better or worse. */
-static bool is_neutral(const char *setting) {
+static bool is_neutral(const rapt__run *run, const char *setting) {
   static const char *const keys[] = {"out",
                                      "seed",
                                      "preset",
@@ -270,6 +270,8 @@ static bool is_neutral(const char *setting) {
                                      "train.sample_tokens"};
   for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
     if (same_key(setting, keys[i])) return true;
+  for (const char *const *own = run->recipe->neutral; own && *own; own++)
+    if (same_key(setting, *own)) return true;
   return false;
 }
 
@@ -332,7 +334,7 @@ rapt_status rapt_recipe_train(rapt_context *ctx, const char *id, const char *con
   if (status == RAPT_OK && preset) status = apply_preset(&run, preset, "command line");
   for (int i = 0; i < count && status == RAPT_OK; i++) {
     status = set(&run, settings[i], "command line");
-    if (!is_neutral(settings[i])) run.changed = true;
+    if (!is_neutral(&run, settings[i])) run.changed = true;
   }
   if (status == RAPT_OK) status = go(&run, tell, user, result);
   rapt__arena_free(&run.arena);
@@ -407,7 +409,7 @@ static rapt_status resume(rapt__run *run, json_t *root, const char *path, const 
                         "\"%s\": a resumed run may change train.steps, train.stop_at and train.threads only",
                         settings[i]);
     RAPT_TRY(set(run, settings[i], "command line"));
-    if (!is_neutral(settings[i])) run->changed = true;
+    if (!is_neutral(run, settings[i])) run->changed = true;
     if (same_key(settings[i], "train.steps")) run->train.minutes = 0; /* a number of steps replaces the time */
   }
   run->common.out = rapt__arena_strdup(&run->arena, dir);
