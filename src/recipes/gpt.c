@@ -64,12 +64,12 @@ static size_t judge_claims(const rapt__run *run, const rapt__gpt_claims *c, char
   size_t n = 0;
   /* The default budget is a first look and too short for this one. */
   if (c->compared && *run->common.preset && !run->changed)
-    snprintf(sentences[n++], LENGTH, "claim            better than its own 5-gram (%.4f against %.4f nats): %s",
-             c->model, c->ngram, c->model < c->ngram ? "holds" : "does not hold");
+    snprintf(sentences[n++], LENGTH, "claim: better than its own 5-gram (%.4f against %.4f nats): %s", c->model,
+             c->ngram, c->model < c->ngram ? "holds" : "does not hold");
   /* A share within a tenth of the text's own; a text without speakers has no such layout to keep. */
   if (c->text >= 0.5)
     snprintf(sentences[n++], LENGTH,
-             "claim            samples keep the layout (%.0f %% of %lld blocks begin with a speaker; %.0f %% in the "
+             "claim: samples keep the layout (%.0f %% of %lld blocks begin with a speaker; %.0f %% in the "
              "text): %s",
              100 * c->sample, (long long)c->sample_blocks, 100 * c->text,
              c->sample >= 0.9 * c->text ? "holds" : "does not hold");
@@ -84,10 +84,11 @@ static rapt_status report(rapt__run *run, const rapt__trainer *t, const rapt__gp
   snprintf(whole, sizeof whole, "%.4f", c->model);
   snprintf(ngram, sizeof ngram, "%.4f", c->ngram);
   snprintf(bits, sizeof bits, "%.4f", c->bits_per_byte);
-  const char *const figures[][4] = {{"validation loss (nats a token)", ours, run->recipe->info.paper_figure, bound},
-                                    {"over the whole validation text", whole, "", ""},
-                                    {"in bits a byte", bits, "", ""},
-                                    {"5-gram, Kneser-Ney (nats a token)", c->compared ? ngram : "not counted", "", ""}};
+  const char *const figures[][4] = {
+      {"validation loss (nats a token)", ours, *run->common.preset ? "" : run->recipe->info.paper_figure, bound},
+      {"over the whole validation text", whole, "", ""},
+      {"in bits a byte", bits, "", ""},
+      {"5-gram, Kneser-Ney (nats a token)", c->compared ? ngram : "not counted", "", ""}};
   const gpt_settings *s = run->own;
   const char *verdicts[VERDICTS];
   for (size_t i = 0; i < count; i++) verdicts[i] = sentences[i];
@@ -109,13 +110,11 @@ static rapt_status finish(rapt__run *run, const rapt__trainer *t, const rapt__lm
                 (long long)t->best_step, run->common.out);
   char sentences[VERDICTS][LENGTH];
   if (run->changed)
-    snprintf(
-        sentences[0], LENGTH,
-        "pass mark        %.2f stands for the defaults on tinyshakespeare; settings were changed, so it is not judged",
-        mark);
+    snprintf(sentences[0], LENGTH,
+             "pass mark: %.2f stands for the defaults on tinyshakespeare; settings were changed, so it is not judged",
+             mark);
   else
-    snprintf(sentences[0], LENGTH, "pass mark        at most %.2f nats: %s", mark,
-             result->passed ? "reached" : "missed");
+    snprintf(sentences[0], LENGTH, "pass mark: at most %.2f nats: %s", mark, result->passed ? "reached" : "missed");
   rapt__gpt_claims claims = {0};
   size_t count = 1;
   if (s->compare) {
