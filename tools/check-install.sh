@@ -66,7 +66,7 @@ if [ -n "$static" ]; then
 fi
 echo "pkg-config: a program builds and runs"
 
-cmake -S "$work/program" -B "$work/cmake" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$cc" >"$work/cmake.log" 2>&1 &&
+cmake -G Ninja -S "$work/program" -B "$work/cmake" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$cc" >"$work/cmake.log" 2>&1 &&
   cmake --build "$work/cmake" >>"$work/cmake.log" 2>&1 || {
   cat "$work/cmake.log"
   exit 1

@@ -60,6 +60,14 @@ static void tell(void *user, rapt_event event, const rapt_progress *p, const cha
   fflush(stderr);
 }
 
+static void report_done(const char *dir) {
+  char report[1100];
+  snprintf(report, sizeof report, "%s/report.html", dir);
+  bool has_report = access(report, R_OK) == 0;
+  fprintf(stderr, "done: %s%s%s%s\n", dir, has_report ? " (open " : "", has_report ? report : "",
+          has_report ? ")" : "");
+}
+
 static int find_threads(int argc, char **argv) {
   double n = 0;
   for (int i = 1; i < argc; i++)
@@ -122,7 +130,7 @@ static int train(int argc, char **argv) {
     if (result.interrupted)
       fprintf(stderr, "stopped; saved. Go on with: rapt train --resume %s\n", result.dir);
     else
-      fprintf(stderr, "done: %s (open %s/report.html)\n", result.dir, result.dir);
+      report_done(result.dir);
   }
   rapt_context_free(ctx);
 done:

@@ -8,9 +8,11 @@ static const struct {
   const char *name;
   size_t bytes;
 } types[] = {[RAPT__ST_F64] = {"F64", 8},   [RAPT__ST_F32] = {"F32", 4}, [RAPT__ST_F16] = {"F16", 2},
-             [RAPT__ST_BF16] = {"BF16", 2}, [RAPT__ST_I64] = {"I64", 8}, [RAPT__ST_I32] = {"I32", 4}};
-enum { TYPES = sizeof types / sizeof *types };
-static const uint64_t header_limit = 100 << 20;
+             [RAPT__ST_BF16] = {"BF16", 2}, [RAPT__ST_I64] = {"I64", 8}, [RAPT__ST_I32] = {"I32", 4},
+             [RAPT__ST_I16] = {"I16", 2},   [RAPT__ST_I8] = {"I8", 1},   [RAPT__ST_U8] = {"U8", 1},
+             [RAPT__ST_BOOL] = {"BOOL", 1}};
+enum { TYPES = sizeof types / sizeof *types, DIMENSIONS = 8 };
+static const uint64_t header_limit = 100000000; /* the limit of the reference reader */
 
 static uint64_t read_u64(const uint8_t *p) {
   uint64_t v = 0;
@@ -33,7 +35,8 @@ static rapt_status parse_entry(rapt__safetensors *st, const char *file, const ch
   while (kind < TYPES && !(type && strcmp(types[kind].name, type) == 0)) kind++;
   if (kind == TYPES)
     return rapt__fail(ctx, RAPT_EFORMAT, "%s: tensor \"%s\": dtype \"%s\" is not known", file, name, type ? type : "?");
-  if (!json_is_array(shape) || json_array_size(shape) > 8 || !json_is_array(offsets) || json_array_size(offsets) != 2)
+  if (!json_is_array(shape) || json_array_size(shape) > DIMENSIONS || !json_is_array(offsets) ||
+      json_array_size(offsets) != 2)
     return rapt__fail(ctx, RAPT_EFORMAT, "%s: tensor \"%s\": needs a shape of at most 8 numbers and two data_offsets",
                       file, name);
   *e = (rapt__st_entry){.name = rapt__arena_strdup(&st->arena, name),
@@ -64,6 +67,17 @@ static rapt_status parse_entry(rapt__safetensors *st, const char *file, const ch
   return RAPT_OK;
 }
 
+static rapt_status check_metadata(rapt_context *ctx, const char *file, json_t *metadata) {
+  const char *key;
+  json_t *value;
+  if (!json_is_object(metadata)) return rapt__fail(ctx, RAPT_EFORMAT, "%s: __metadata__ is not an object", file);
+  json_object_foreach(metadata, key, value) {
+    if (!json_is_string(value))
+      return rapt__fail(ctx, RAPT_EFORMAT, "%s: __metadata__: the value of \"%s\" is not a text", file, key);
+  }
+  return RAPT_OK;
+}
+
 static rapt_status parse_header(rapt__safetensors *st, const char *name, const uint8_t *bytes, size_t size) {
   rapt_context *ctx = st->ctx;
   if (size < 8) return rapt__fail(ctx, RAPT_EFORMAT, "%s: %zu bytes are too few for a safetensors file", name, size);
@@ -73,6 +87,7 @@ static rapt_status parse_header(rapt__safetensors *st, const char *name, const u
                       (unsigned long long)length, size);
   json_error_t error;
   st->header = json_loadb((const char *)bytes + 8, (size_t)length, JSON_REJECT_DUPLICATES, &error);
+  if (!st->header && json_error_code(&error) == json_error_out_of_memory) return rapt__fail_memory(ctx, (size_t)length);
   if (!json_is_object(st->header))
     return rapt__fail(ctx, RAPT_EFORMAT, "%s: byte %d of the header: %s", name, st->header ? 0 : error.position,
                       st->header ? "an object is expected" : error.text);
@@ -81,7 +96,10 @@ static rapt_status parse_header(rapt__safetensors *st, const char *name, const u
   const char *key;
   json_t *value;
   json_object_foreach(st->header, key, value) {
-    if (strcmp(key, "__metadata__") == 0) continue;
+    if (strcmp(key, "__metadata__") == 0) {
+      RAPT_TRY(check_metadata(ctx, name, value));
+      continue;
+    }
     RAPT_TRY(parse_entry(st, name, key, value, bytes + 8 + length, size - 8 - (size_t)length));
   }
   qsort(st->entries, st->count, sizeof *st->entries, by_data);
@@ -173,47 +191,116 @@ rapt_status rapt__safetensors_read(const rapt__safetensors *st, const rapt__st_e
   return RAPT_OK;
 }
 
-static json_t *header_of(const rapt__st_entry *entries, size_t count, const char *const *meta) {
-  json_t *header = json_object(), *pairs = json_object();
-  uint64_t at = 0;
-  bool ok = header && pairs;
-  for (size_t i = 0; ok && meta && meta[i]; i += 2)
-    ok = json_object_set_new(pairs, meta[i], json_string(meta[i + 1])) == 0;
-  ok = json_object_set_new(header, "__metadata__", pairs) == 0 && ok;
-  for (size_t i = 0; ok && i < count; i++) {
-    const rapt__st_entry *e = &entries[i];
-    uint64_t end = at + (uint64_t)e->size * types[e->type].bytes;
-    json_t *shape = json_array();
-    for (int d = 0; ok && d < e->ndim; d++) ok = json_array_append_new(shape, json_integer(e->dim[d])) == 0;
-    ok = ok && json_object_set_new(header, e->name,
-                                   json_pack("{s:s,s:o,s:[I,I]}", "dtype", types[e->type].name, "shape", shape,
-                                             "data_offsets", (json_int_t)at, (json_int_t)end)) == 0;
-    at = end;
+rapt_status rapt__safetensors_read_ints(const rapt__safetensors *st, const rapt__st_entry *e, int64_t *out) {
+  const uint8_t *p = e->data;
+  for (int64_t i = 0; i < e->size; i++, p += types[e->type].bytes) {
+    int32_t word;
+    int16_t half;
+    switch (e->type) {
+    case RAPT__ST_I64: memcpy(&out[i], p, 8); break;
+    case RAPT__ST_I32: memcpy(&word, p, 4), out[i] = word; break;
+    case RAPT__ST_I16: memcpy(&half, p, 2), out[i] = half; break;
+    case RAPT__ST_I8: out[i] = *p < 128 ? *p : *p - 256; break;
+    case RAPT__ST_U8: out[i] = *p; break;
+    case RAPT__ST_BOOL: out[i] = *p != 0; break;
+    default:
+      return rapt__fail(st->ctx, RAPT_EUNSUPPORTED, "tensor \"%s\" holds reals (%s), not integers", e->name,
+                        types[e->type].name);
+    }
   }
-  if (ok) return header;
-  json_decref(header);
-  return NULL;
+  return RAPT_OK;
+}
+
+/* ---- Writing ----------------------------------------------------------------------------------------------------- */
+
+static rapt_status check_entry(rapt_context *ctx, const char *path, const rapt__st_entry *e) {
+  if (!e->name || strcmp(e->name, "__metadata__") == 0)
+    return rapt__fail(ctx, RAPT_EINVAL, "%s: a tensor cannot be named \"%s\"", path, e->name ? e->name : "NULL");
+  int64_t size = 1, bytes;
+  bool fits = (unsigned)e->type < TYPES && e->ndim >= 0 && e->ndim <= DIMENSIONS;
+  for (int i = 0; fits && i < e->ndim; i++) fits = e->dim[i] >= 0 && !__builtin_mul_overflow(size, e->dim[i], &size);
+  if (!fits || size != e->size || __builtin_mul_overflow(size, (int64_t)types[e->type].bytes, &bytes))
+    return rapt__fail(ctx, RAPT_EINVAL, "%s: tensor \"%s\": its dimensions do not make up %lld elements", path, e->name,
+                      (long long)e->size);
+  return RAPT_OK;
+}
+
+/* Puts an entry into the header and moves `*at` behind its data. */
+static rapt_status describe(rapt_context *ctx, const char *path, json_t *header, const rapt__st_entry *e, int64_t *at) {
+  if (json_object_get(header, e->name))
+    return rapt__fail(ctx, RAPT_EINVAL, "%s: two tensors are named \"%s\"", path, e->name);
+  int64_t begin = *at;
+  if (__builtin_add_overflow(begin, e->size * (int64_t)types[e->type].bytes, at))
+    return rapt__fail(ctx, RAPT_EINVAL, "%s: the tensors are larger than a file can be", path);
+  json_t *shape = json_array(), *item;
+  bool ok = shape != NULL;
+  for (int d = 0; ok && d < e->ndim; d++) ok = json_array_append_new(shape, json_integer(e->dim[d])) == 0;
+  if (!ok) {
+    json_decref(shape);
+    return rapt__fail_memory(ctx, 0);
+  }
+  item = json_pack("{s:s,s:o,s:[I,I]}", "dtype", types[e->type].name, "shape", shape, "data_offsets", (json_int_t)begin,
+                   (json_int_t)*at);
+  if (!item) return rapt__fail_memory(ctx, 0);
+  if (json_object_set_new(header, e->name, item) != 0)
+    return rapt__fail(ctx, RAPT_EINVAL, "%s: the name of tensor \"%s\" is not UTF-8", path, e->name);
+  return RAPT_OK;
+}
+
+static rapt_status add_metadata(rapt_context *ctx, const char *path, json_t *header, const char *const *meta) {
+  if (!meta || !meta[0]) return RAPT_OK;
+  json_t *pairs = json_object();
+  if (json_object_set_new(header, "__metadata__", pairs) != 0) return rapt__fail_memory(ctx, 0);
+  for (; meta[0]; meta += 2)
+    if (json_object_set_new(pairs, meta[0], json_string(meta[1])) != 0)
+      return rapt__fail(ctx, RAPT_EINVAL, "%s: the metadata \"%s\" is not UTF-8", path, meta[0]);
+  return RAPT_OK;
+}
+
+/* The entries in the order of their data: by falling size of an element, so that no tensor is misaligned. */
+static const rapt__st_entry **order(rapt_context *ctx, const rapt__st_entry *entries, size_t count) {
+  const rapt__st_entry **sorted = rapt__new(ctx, count + 1, sizeof *sorted);
+  size_t n = 0;
+  for (size_t bytes = 8; sorted && bytes > 0; bytes /= 2)
+    for (size_t i = 0; i < count; i++)
+      if (types[entries[i].type].bytes == bytes) sorted[n++] = &entries[i];
+  return sorted;
+}
+
+static rapt_status write_file(rapt_context *ctx, const char *path, const char *header,
+                              const rapt__st_entry *const *entries, size_t count) {
+  size_t length = strlen(header), padded = (length + 7) & ~(size_t)7;
+  if (padded > header_limit)
+    return rapt__fail(ctx, RAPT_EINVAL, "%s: a header of %zu bytes is more than readers accept", path, padded);
+  uint8_t prefix[8];
+  for (int i = 0; i < 8; i++) prefix[i] = (uint8_t)((uint64_t)padded >> (8 * i));
+  rapt__out out;
+  RAPT_TRY(rapt__out_open(ctx, path, &out));
+  rapt__out_write(&out, prefix, 8);
+  rapt__out_write(&out, header, length);
+  rapt__out_write(&out, "        ", padded - length);
+  for (size_t i = 0; i < count; i++)
+    if (entries[i]->size > 0)
+      rapt__out_write(&out, entries[i]->data, (size_t)entries[i]->size * types[entries[i]->type].bytes);
+  return rapt__out_commit(&out);
 }
 
 rapt_status rapt__safetensors_write(rapt_context *ctx, const char *path, const rapt__st_entry *entries, size_t count,
                                     const char *const *meta) {
-  json_t *header = header_of(entries, count, meta);
-  char *text = header ? json_dumps(header, JSON_COMPACT) : NULL;
+  for (size_t i = 0; i < count; i++) RAPT_TRY(check_entry(ctx, path, &entries[i]));
+  const rapt__st_entry **sorted = order(ctx, entries, count);
+  if (!sorted) return RAPT_ENOMEM;
+  json_t *header = json_object();
+  int64_t at = 0;
+  rapt_status status = header ? add_metadata(ctx, path, header, meta) : rapt__fail_memory(ctx, 0);
+  for (size_t i = 0; i < count && status == RAPT_OK; i++) status = describe(ctx, path, header, sorted[i], &at);
+  char *text = status == RAPT_OK ? json_dumps(header, JSON_COMPACT) : NULL;
   json_decref(header);
-  if (!text) return rapt__fail_memory(ctx, 0);
-  size_t length = strlen(text), padded = (length + 7) & ~(size_t)7;
-  uint8_t prefix[8];
-  for (int i = 0; i < 8; i++) prefix[i] = (uint8_t)((uint64_t)padded >> (8 * i));
-  rapt__out out;
-  rapt_status status = rapt__out_open(ctx, path, &out);
-  if (status == RAPT_OK) {
-    rapt__out_write(&out, prefix, 8);
-    rapt__out_write(&out, text, length);
-    rapt__out_write(&out, "        ", padded - length);
-    for (size_t i = 0; i < count; i++)
-      rapt__out_write(&out, entries[i].data, (size_t)entries[i].size * types[entries[i].type].bytes);
-    status = rapt__out_commit(&out);
-  }
+  if (text)
+    status = write_file(ctx, path, text, sorted, count);
+  else if (status == RAPT_OK)
+    status = rapt__fail_memory(ctx, 0);
   free(text);
+  rapt__free(ctx, sorted);
   return status;
 }

@@ -1,4 +1,4 @@
-/* Line plots as SVG, and text made safe for XML and HTML. */
+/* Line plots, bar charts and heat maps as SVG, and text made safe for XML and HTML. */
 #ifndef RAPT_SRC_SVG_H
 #define RAPT_SRC_SVG_H
 
@@ -21,6 +21,33 @@ typedef struct rapt__plot {
 /* Appends one <svg> element, which is also a whole SVG file. Points that are not finite, or not positive on a
  * logarithmic axis, are left out and the line goes on behind them. */
 rapt_status rapt__svg_plot(rapt__text *out, const rapt__plot *plot);
+
+/* Horizontal bars, one group a label. */
+typedef struct rapt__bars {
+  const char *title, *x_title; /* each may be NULL */
+  const char *const *labels;   /* count */
+  const char *const *series;   /* names for the legend, or NULL */
+  const double *values;        /* (count, series_count); not finite: no bar, and a dash for the number */
+  size_t count, series_count;  /* at most 1000 and 8; series_count 0 is 1 */
+  double width;                /* in pixels; 0: 720 */
+} rapt__bars;
+
+/* Appends one <svg> element: bars from zero, each with its number. RAPT_EINVAL: too many bars. */
+rapt_status rapt__svg_bars(rapt__text *out, const rapt__bars *bars);
+
+/* A matrix in colours, for instance attention: rows look at columns. */
+typedef struct rapt__heat {
+  const char *title, *row_title, *column_title;         /* each may be NULL */
+  const char *const *row_labels, *const *column_labels; /* or NULL; long ones are cut */
+  const double *values;                                 /* (rows, columns); not finite: a grey cell */
+  size_t rows, columns;                                 /* each at most 512 */
+  double low, high;                                     /* of the colour scale; equal: from the values */
+  double cell;                                          /* side in pixels; 0: fits the width of a page */
+} rapt__heat;
+
+/* Appends one <svg> element. Equal steps of the value are equal steps of lightness, away from the background of a light
+ * or a dark page. Up to 1024 cells say their value when pointed at. RAPT_EINVAL: too many rows or columns. */
+rapt_status rapt__svg_heat(rapt__text *out, const rapt__heat *heat);
 
 /* Appends text for an element or a quoted attribute of XML or HTML. Bytes that are not UTF-8 and characters that XML
  * forbids become U+FFFD. NULL appends nothing. */

@@ -100,7 +100,6 @@ typedef struct k_kernels {
   void (*log_softmax)(int64_t n, const real *x, real *y);                   /* in place */
   void (*log_softmax_grad)(int64_t n, const real *y, const real *dy, real *dx); /* dx = dy − exp(y)·Σ dy */
   real (*logsumexp)(int64_t n, const real *x);
-  /* dx = scale·(exp(x − lse)), without the one-hot part of cross-entropy; in place. */
   void (*exp_shift)(int64_t n, real shift, real scale, const real *x, real *y); /* y = scale·exp(x + shift) */
   /* y = (x − mean)·rstd·weight + bias over one row; weight, bias may be NULL; mean and rstd are written. (Ba et al. 2016) */
   void (*layer_norm)(int64_t n, const real *x, const real *weight, const real *bias, real eps, real *y, real *mean,

@@ -201,11 +201,23 @@ static rapt_status choose_directory(rapt__run *run) {
   return rapt__make_dirs(run->ctx, run->common.out);
 }
 
+/* Settings that exclude each other are refused before anything is written. The vocabulary is not known yet. */
+static rapt_status check_model(rapt__run *run) {
+  if (!run->recipe->architecture) return RAPT_OK;
+  const rapt__model *arch = rapt__model_find(run->recipe->architecture);
+  int64_t *vocabulary = arch->vocabulary(run->model), given = *vocabulary;
+  if (given == 0) *vocabulary = 1;
+  rapt_status status = arch->check(run->ctx, run->model);
+  *vocabulary = given;
+  return status;
+}
+
 static rapt_status go(rapt__run *run, rapt_train_fn tell, void *user, rapt_run_result *result) {
   memset(result, 0, sizeof *result);
   run->tell = tell;
   run->tell_user = user;
   run->result = result;
+  RAPT_TRY(check_model(run));
   RAPT_TRY(choose_directory(run));
   snprintf(result->dir, sizeof result->dir, "%s", run->common.out);
   RAPT_TRY(save_settings(run));

@@ -51,6 +51,8 @@ expect 2 '' 'did you mean "gpt"' "$rapt" train gptt
 expect 2 '' 'model\.layers' "$rapt" train gpt model.layer=2
 expect 2 '' 'train\.steps' "$rapt" train gpt train.steps=many
 expect 2 '' 'unknown option' "$rapt" train gpt --fast
+expect 2 '' 'does not divide' "$rapt" train gpt data=./none.txt out=never model.heads=3
+expect 1 - '' test -e never
 expect 1 '' 'none\.txt' "$rapt" train gpt data=./none.txt out=none
 expect 1 '' '^rapt: ' "$rapt" train gpt data=/ out=folder
 expect 1 '' 'nowhere' "$rapt" train --resume nowhere

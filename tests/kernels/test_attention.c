@@ -25,7 +25,7 @@ static int64_t lay_out(int64_t batch, int64_t time, int64_t heads, int64_t width
 
 static bool sees(const k_attention *a, int64_t b, int64_t i, int64_t j) {
   int64_t at = i + a->tk - a->tq;
-  return !(a->lengths && j >= a->lengths[b]) && !(a->causal && j > at) && !(a->window > 0 && j <= at - a->window);
+  return !(a->lengths && j >= a->lengths[b]) && !(a->causal && j > at) && !(a->window > 0 && a->window <= at - j);
 }
 
 /* Adds a term, of parts as large as `size`, to an element of a result, from 0 the first time. What the parts add up to in
@@ -228,11 +228,11 @@ static void biases(void) {
   }
 }
 
-/* Around the blocks of 64 queries and 64 keys, and widths beyond them. */
+/* Around the blocks of 72 queries and 64 keys, and widths beyond them. */
 static void borders(void) {
-  static const int64_t times[] = {1, 2, 63, 64, 65, 128, 129};
-  for (int i = 0; i < 7; i++)
-    for (int j = 0; j < 7; j++) {
+  static const int64_t times[] = {1, 2, 63, 64, 65, 71, 72, 73, 128, 129, 145};
+  for (int i = 0; i < 11; i++)
+    for (int j = 0; j < 11; j++) {
       k_attention a = {.batch = 1,
                        .heads = 2,
                        .kv_heads = 1,
@@ -274,7 +274,7 @@ static void nothing_to_see(void) {
     k_attention a = draw(10);
     a.tq = a.tk + pick(1, i < 6 ? 5 : 140);
     a.causal = true;
-    a.window = i % 3 == 0 ? pick(1, 3) : 0;
+    a.window = i % 3 == 0 ? pick(1, 3) : i % 3 == 1 ? INT64_MAX : 0;
     check_case(a, i % 2 * 2, 0);
   }
 }

@@ -137,6 +137,44 @@ static void few_rows(void) {
   }
 }
 
+/* Few columns take a path of their own too, whether C's rows are one element apart or more. */
+static void few_columns(void) {
+  for (int i = 0; i < 60; i++) {
+    check_product(pick(5, 1100), pick(1, 4), pick(1, 300), i % 2, i / 2 % 3, true);
+    check_product(pick(5, 1100), pick(1, 4), pick(1, 70), (int)pick(0, 2), i % 3, false);
+  }
+  check_product(20000, 1, 9, 0, 0, false);
+  check_product(3, 20000, 9, 0, 0, false);
+}
+
+/* Where the two paths of blocked products meet, and every number of rows and columns left over. */
+static void rows_left_over(void) {
+  for (int64_t i = 0; i < 18; i++) {
+    check_product(64 + i, pick(5, 200), pick(1, 300), (int)(i % 3), (int)pick(0, 2), false);
+    check_product(pick(5, 200), 64 + i, pick(1, 300), (int)pick(0, 2), (int)(i % 3), false);
+  }
+}
+
+/* Work enough for several workers is split for several workers; work for nobody makes no unit. */
+static void plans(void) {
+  static const int64_t sizes[][4] = {/* m, n, k, units at least */
+                                     {0, 5, 5, 0},       {5, 0, 5, 0},      {64, 64, 64, 2},   {128, 128, 64, 4},
+                                     {128, 512, 768, 8}, {8, 512, 512, 8},  {1, 4096, 512, 8}, {4096, 1, 512, 8},
+                                     {768, 128, 128, 8}, {4096, 64, 64, 8}, {64, 4096, 64, 8}, {512, 512, 512, 8}};
+  CHECK_EACH_LEVEL(k) {
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+      k_gemm g = {.m = sizes[i][0], .n = sizes[i][1], .k = sizes[i][2], .a_col = 1, .b_col = 1, .activation = -1};
+      g.a_row = g.k, g.b_row = g.c_row = g.n, g.alpha = 1;
+      k_gemm_plan plan;
+      rapt__gemm_plan(k, &g, &plan);
+      bool none = g.m == 0 || g.n == 0;
+      if (none ? plan.units[0] + plan.units[1] != 0 : plan.units[1] < sizes[i][3])
+        check_fail("%lld x %lld x %lld at %s: %lld units", (long long)g.m, (long long)g.n, (long long)g.k, k->name,
+                   (long long)plan.units[1]);
+    }
+  }
+}
+
 static void empty_sizes(void) {
   for (int i = 0; i < 18; i++) {
     check_product(pick(1, 80), pick(1, 1100), 0, i % 3, i / 3 % 3, i < 9);
@@ -146,6 +184,7 @@ static void empty_sizes(void) {
   }
 }
 
-static const check_test tests[] = {CHECK_TEST(small_sizes), CHECK_TEST(deep_and_wide), CHECK_TEST(few_rows),
+static const check_test tests[] = {CHECK_TEST(small_sizes), CHECK_TEST(deep_and_wide),  CHECK_TEST(few_rows),
+                                   CHECK_TEST(few_columns), CHECK_TEST(rows_left_over), CHECK_TEST(plans),
                                    CHECK_TEST(empty_sizes)};
 CHECK_MAIN(tests)

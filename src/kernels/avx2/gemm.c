@@ -4,7 +4,7 @@
 
 #include <immintrin.h>
 
-enum { MR = 6, NR = 16 };
+enum { MR = 6, NR = 16, LANES = 8 };
 
 #define STEP(i, address)                                                                                               \
   {                                                                                                                    \
@@ -91,53 +91,77 @@ static void k_gemm_pack_b_avx2(int64_t k, int64_t n, const float *b, int64_t b_r
   }
 }
 
-static float total(__m256 v) {
+static inline __m256i mask_of(int64_t count) {
+  static const int32_t window[2 * LANES] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
+  return _mm256_loadu_si256((const __m256i *)(window + LANES - count));
+}
+
+static inline float add_lanes(__m256 v) {
   __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
   s = _mm_add_ps(s, _mm_movehl_ps(s, s));
   return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
 }
 
-static void k_gemv_avx2(int64_t m, int64_t k, const float *a, int64_t lda, const float *x, float *y, bool accumulate) {
-  int64_t i = 0;
-  for (; i + 4 <= m; i += 4) {
-    __m256 s[4] = {_mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps()};
-    int64_t p = 0;
-    for (; p + 8 <= k; p += 8) {
-      __m256 v = _mm256_loadu_ps(x + p);
-      for (int r = 0; r < 4; r++) s[r] = _mm256_fmadd_ps(_mm256_loadu_ps(a + (i + r) * lda + p), v, s[r]);
-    }
-    for (int r = 0; r < 4; r++) {
-      float sum = total(s[r]);
-      for (int64_t q = p; q < k; q++) sum += a[(i + r) * lda + q] * x[q];
-      y[i + r] = accumulate ? y[i + r] + sum : sum;
+/* Dot products of R rows with x. Always inlined with a constant R; the order of a row's sum is the same for every R, so a
+ * row does not notice which group of rows it falls into. */
+static inline __attribute__((always_inline)) void gemv_rows(int R, int64_t k, const float *a, int64_t lda,
+                                                            const float *x, float *y, bool accumulate) {
+  __m256 s[4][2];
+  for (int i = 0; i < R; i++) s[i][0] = s[i][1] = _mm256_setzero_ps();
+  int64_t p = 0;
+  for (; p + 2 * LANES <= k; p += 2 * LANES) {
+    __m256 x0 = _mm256_loadu_ps(x + p), x1 = _mm256_loadu_ps(x + p + LANES);
+    for (int i = 0; i < R; i++) {
+      s[i][0] = _mm256_fmadd_ps(_mm256_loadu_ps(a + i * lda + p), x0, s[i][0]);
+      s[i][1] = _mm256_fmadd_ps(_mm256_loadu_ps(a + i * lda + p + LANES), x1, s[i][1]);
     }
   }
-  for (; i < m; i++) {
-    __m256 s = _mm256_setzero_ps();
-    int64_t p = 0;
-    for (; p + 8 <= k; p += 8) s = _mm256_fmadd_ps(_mm256_loadu_ps(a + i * lda + p), _mm256_loadu_ps(x + p), s);
-    float sum = total(s);
-    for (; p < k; p++) sum += a[i * lda + p] * x[p];
+  for (; p < k; p += LANES) {
+    __m256i mask = mask_of(k - p < LANES ? k - p : LANES);
+    __m256 x0 = _mm256_maskload_ps(x + p, mask);
+    for (int i = 0; i < R; i++) { s[i][0] = _mm256_fmadd_ps(_mm256_maskload_ps(a + i * lda + p, mask), x0, s[i][0]); }
+  }
+  for (int i = 0; i < R; i++) {
+    float sum = add_lanes(_mm256_add_ps(s[i][0], s[i][1]));
     y[i] = accumulate ? y[i] + sum : sum;
   }
 }
 
-static void k_gevm_avx2(int64_t k, int64_t n, const float *x, const float *b, int64_t ldb, float *y, bool accumulate) {
+static void k_gemv_avx2(int64_t m, int64_t k, const float *a, int64_t lda, const float *x, float *y, bool accumulate) {
+  int64_t i = 0;
+  for (; i + 4 <= m; i += 4) gemv_rows(4, k, a + i * lda, lda, x, y + i, accumulate);
+  for (; i < m; i++) gemv_rows(1, k, a + i * lda, lda, x, y + i, accumulate);
+}
+
+/* y += R rows of B times their x: rows are read in streams, y stays in the first-level cache. */
+static inline __attribute__((always_inline)) void gevm_rows(int R, int64_t n, const float *x, const float *b,
+                                                            int64_t ldb, float *y) {
+  __m256 f[8];
+  for (int p = 0; p < R; p++) f[p] = _mm256_broadcast_ss(x + p);
   int64_t j = 0;
-  for (; j + 32 <= n; j += 32) {
+  for (; j + 4 * LANES <= n; j += 4 * LANES) {
     __m256 s[4];
-    for (int r = 0; r < 4; r++) s[r] = accumulate ? _mm256_loadu_ps(y + j + 8 * r) : _mm256_setzero_ps();
-    for (int64_t p = 0; p < k; p++) {
-      __m256 v = _mm256_broadcast_ss(x + p);
-      for (int r = 0; r < 4; r++) s[r] = _mm256_fmadd_ps(v, _mm256_loadu_ps(b + p * ldb + j + 8 * r), s[r]);
+    for (int v = 0; v < 4; v++) s[v] = _mm256_loadu_ps(y + j + v * LANES);
+    for (int p = 0; p < R; p++) {
+      for (int v = 0; v < 4; v++) s[v] = _mm256_fmadd_ps(f[p], _mm256_loadu_ps(b + p * ldb + j + v * LANES), s[v]);
     }
-    for (int r = 0; r < 4; r++) _mm256_storeu_ps(y + j + 8 * r, s[r]);
+    for (int v = 0; v < 4; v++) _mm256_storeu_ps(y + j + v * LANES, s[v]);
   }
-  for (; j < n; j++) {
-    float s = accumulate ? y[j] : 0;
-    for (int64_t p = 0; p < k; p++) s += x[p] * b[p * ldb + j];
-    y[j] = s;
+  for (; j < n; j += LANES) {
+    __m256i mask = mask_of(n - j < LANES ? n - j : LANES);
+    __m256 s = _mm256_maskload_ps(y + j, mask);
+    for (int p = 0; p < R; p++) s = _mm256_fmadd_ps(f[p], _mm256_maskload_ps(b + p * ldb + j, mask), s);
+    _mm256_maskstore_ps(y + j, mask, s);
   }
+}
+
+static void k_gevm_avx2(int64_t k, int64_t n, const float *x, const float *b, int64_t ldb, float *y, bool accumulate) {
+  if (!accumulate) {
+    for (int64_t j = 0; j < n; j++) y[j] = 0;
+  }
+  int64_t p = 0;
+  for (; p + 8 <= k; p += 8) gevm_rows(8, n, x + p, b + p * ldb, ldb, y);
+  for (; p < k; p++) gevm_rows(1, n, x + p, b + p * ldb, ldb, y);
 }
 
 void rapt__gemm_avx2(k_kernels *k) {
