@@ -145,8 +145,8 @@ static rapt_status join_piece(void *user, const char *piece, size_t size) {
   return RAPT_OK;
 }
 
-/* What the regex module of Python gives for GPT-2's pattern; U+180E is no white space, U+0085 and U+3000 are; an invalid
- * byte is a piece of its own and ends the look-ahead. */
+/* What the regex module of Python gives for GPT-2's pattern; U+180E is no white space, U+0085 and U+3000 are; an
+ * invalid byte is a piece of its own and ends the look-ahead. */
 static void pieces(void **state) {
   (void)state;
   static const char *const cases[][2] = {
@@ -233,7 +233,8 @@ static void training_a_long_word(void **state) {
   free(word);
 }
 
-/* A byte-level tokenizer.json of the 256 bytes; `added`, `model` (begins with a comma) and `before` go into their places. */
+/* A byte-level tokenizer.json of the 256 bytes; `added`, `model` (begins with a comma) and `before` go into their
+ * places. */
 static char *byte_json(rapt_context *ctx, const char *added, const char *model, const char *before) {
   rapt__text json;
   rapt__text_init(&json, ctx);
