@@ -1,7 +1,8 @@
 /* rapt/text.h: tokenizers: text to ids and back.
  *
- * Three kinds: bytes (ids are byte values), characters (Unicode code points found in a text) and byte-level BPE (Sennrich et
- * al. 2016; Radford et al. 2019), trained here or read from GPT-2's files or a tokenizer.json of that form. */
+ * Three kinds: bytes (ids are byte values), characters (Unicode code points found in a text) and byte-level BPE
+ * (Sennrich et al. 2016; Radford et al. 2019), trained here or read from GPT-2's files or a tokenizer.json of that
+ * form. */
 #ifndef RAPT_TEXT_H
 #define RAPT_TEXT_H
 
@@ -16,35 +17,38 @@ typedef enum rapt_tokenizer_kind { RAPT_BYTES, RAPT_CHARS, RAPT_BPE } rapt_token
 
 /* 256 ids, each the value of its byte. */
 RAPT_API rapt_status rapt_tokenizer_bytes(rapt_context *ctx, rapt_tokenizer **out);
-/* One id for every code point of the text, in order of code points. Invalid UTF-8 is refused, with its byte, and so is the
- * character NUL, which no JSON reader takes as a key. */
+/* One id for every code point of the text, in order of code points. Invalid UTF-8 is refused, with its byte, and so
+ * is the character NUL, which the JSON reader in use refuses in keys. */
 RAPT_API rapt_status rapt_tokenizer_chars(rapt_context *ctx, const char *text, size_t size, rapt_tokenizer **out);
-/* Byte-level BPE of at most `vocabulary` ids (256 to 2^20) trained on the text: ids below 256 are bytes, each further one
- * joins the pair that is most frequent then; ties go to the pair met first. The same text gives the same tokenizer. Fewer
- * ids are made when every word has become one token. RAPT_EINTERRUPTED after rapt_context_interrupt. */
+/* Byte-level BPE of at most `vocabulary` ids (256 to 2^20) trained on the text: ids below 256 are bytes, each
+ * further one joins the pair that is most frequent then; ties go to the pair met first. The same text gives the same
+ * tokenizer. Fewer ids are made when every word has become one token. RAPT_EINTERRUPTED after
+ * rapt_context_interrupt. */
 RAPT_API rapt_status rapt_tokenizer_train_bpe(rapt_context *ctx, const char *text, size_t size, int64_t vocabulary,
                                               rapt_tokenizer **out);
-/* Reads a tokenizer.json, or of a directory: tokenizer.json, else vocab.json + merges.txt, else encoder.json + vocab.bpe.
- * Read are byte-level BPE as GPT-2's and what rapt_tokenizer_save writes; a file that asks for more (normalizers, other
- * patterns, added tokens that strip spaces) is RAPT_EUNSUPPORTED. Truncation, padding and post-processors of the file are
- * not applied: ids are those that Hugging Face gives with add_special_tokens=False. Added tokens, and "<|endoftext|>" in a
- * vocabulary, are found in a text before anything else. RAPT_EFORMAT names the file and the line, merge or id. */
+/* Reads a tokenizer.json, or of a directory: tokenizer.json, else vocab.json + merges.txt, else encoder.json +
+ * vocab.bpe. Read are byte-level BPE as GPT-2's and what rapt_tokenizer_save writes; a file that asks for more
+ * (normalizers, other patterns, added tokens that strip spaces) is RAPT_EUNSUPPORTED. Truncation, padding and
+ * post-processors of the file are not applied: ids are those that Hugging Face gives with add_special_tokens=False.
+ * Added tokens, and "<|endoftext|>" in a vocabulary, are found in a text before anything else. RAPT_EFORMAT names
+ * the file and the line, merge or id. */
 RAPT_API rapt_status rapt_tokenizer_load(rapt_context *ctx, const char *path, rapt_tokenizer **out);
 /* Writes DIR/tokenizer.json, each file atomically, so that Hugging Face's tokenizers gives the same ids, and for BPE
- * vocab.json and merges.txt. Bytes are a byte-level BPE without merges and pattern; characters a WordLevel model behind a
- * pre-tokenizer that isolates each character. Makes the directory. */
+ * vocab.json and merges.txt. Bytes are a byte-level BPE without merges and pattern; characters a WordLevel model
+ * behind a pre-tokenizer that isolates each character. Makes the directory. */
 RAPT_API rapt_status rapt_tokenizer_save(const rapt_tokenizer *t, const char *dir);
 RAPT_API void rapt_tokenizer_free(rapt_tokenizer *t); /* NULL is fine */
 
 RAPT_API rapt_tokenizer_kind rapt_tokenizer_get_kind(const rapt_tokenizer *t);
 RAPT_API int64_t rapt_tokenizer_size(const rapt_tokenizer *t); /* ids are below it */
-/* Ids of a text; *ids is freed with rapt_tokenizer_release. A character that a characters tokenizer lacks is RAPT_EKEY, with
- * its byte. The other kinds take any bytes: where a text is not UTF-8, the pattern sees the valid stretches between, and
- * each invalid byte is a word of its own. */
+/* Ids of a text; *ids is freed with rapt_tokenizer_release. A character that a characters tokenizer lacks is
+ * RAPT_EKEY, with its byte. The other kinds take any bytes: where a text is not UTF-8, the pattern sees the valid
+ * stretches between, and each invalid byte is a word of its own. */
 RAPT_API rapt_status rapt_tokenizer_encode(const rapt_tokenizer *t, const char *text, size_t size, int32_t **ids,
                                            int64_t *count);
-/* The bytes of the tokens, joined; exact, so possibly not UTF-8 when the ids break off within a character. *text ends with a
- * zero byte that `size` does not count and is freed with rapt_tokenizer_release. RAPT_EINVAL names an id out of range. */
+/* The bytes of the tokens, joined; exact, so possibly not UTF-8 when the ids break off within a character. *text
+ * ends with a zero byte that `size` does not count and is freed with rapt_tokenizer_release. RAPT_EINVAL names an id
+ * out of range. */
 RAPT_API rapt_status rapt_tokenizer_decode(const rapt_tokenizer *t, const int32_t *ids, int64_t count, char **text,
                                            size_t *size);
 RAPT_API void rapt_tokenizer_release(const rapt_tokenizer *t, void *ids_or_text);

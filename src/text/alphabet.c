@@ -1,5 +1,5 @@
-/* GPT-2's alphabet: every byte has a printable character, so that vocabularies are readable JSON. The 68 bytes that do not
- * print (0 to 32, 127 to 160, 173) have the code points from 256 on, in their order. */
+/* GPT-2's alphabet: every byte has a printable character, so that vocabularies are readable JSON. The 68 bytes that
+ * do not print (0 to 32, 127 to 160, 173) have the code points from 256 on, in their order. */
 #include "text/tokenizer.h"
 
 enum { FIRST = 256, DELETE = 127, SOFT_HYPHEN = 173, CONTROLS = 33, OTHERS = 34, LAST = FIRST + CONTROLS + OTHERS };

@@ -1,4 +1,5 @@
-/* Merging the ids of one piece: the pair of lowest rank first, found through a heap, so that a long piece takes n log n. */
+/* Merging the ids of one piece: the pair of lowest rank first, found through a heap, so that a long piece takes n
+ * log n. */
 #include "text/tokenizer.h"
 
 typedef struct pair {

@@ -1,5 +1,5 @@
-/* Reading tokenizer files: Hugging Face's tokenizer.json (the part that our three kinds need) and GPT-2's two files. What a
- * file asks for beyond that is refused, since ignoring it would give other ids. */
+/* Reading tokenizer files: Hugging Face's tokenizer.json (the part that our three kinds need) and GPT-2's two files.
+ * What a file asks for beyond that is refused, since ignoring it would give other ids. */
 #include "text/tokenizer.h"
 
 #include "base/file.h"

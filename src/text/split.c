@@ -4,8 +4,8 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
-/* Contractions, words, numbers and punctuation, each with the space before it; runs of white space (Radford et al. 2019).
- * White space is Unicode's property, spelled out: PCRE2's \s also has U+180E, which Unicode took out in 6.3. */
+/* Contractions, words, numbers and punctuation, each with the space before it; runs of white space (Radford et al.
+ * 2019). White space is Unicode's property, spelled out: PCRE2's \s also has U+180E, which Unicode took out in 6.3. */
 #define SPACES "\\t-\\r\\x{85}\\p{Z}"
 static const char pattern[] = "'(?:[sdmt]|ll|ve|re)| ?\\p{L}+| ?\\p{N}+| ?[^" SPACES "\\p{L}\\p{N}]+"
                               "|[" SPACES "]+(?![^" SPACES "])|[" SPACES "]+";

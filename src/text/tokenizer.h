@@ -20,8 +20,8 @@ typedef struct rapt__table {
 
 void rapt__table_init(rapt__table *table, rapt_context *ctx);
 void rapt__table_free(rapt__table *table);
-/* The slot of a key, made with value `initial` if it is new; NULL: no memory. key == NULL: `number` is the key. Slots move when
- * the table grows. */
+/* The slot of a key, made with value `initial` if it is new; NULL: no memory. key == NULL: `number` is the key.
+ * Slots move when the table grows. */
 rapt__slot *rapt__table_get(rapt__table *table, const char *key, size_t size, uint64_t number, int64_t initial);
 const rapt__slot *rapt__table_find(const rapt__table *table, const char *key, size_t size, uint64_t number);
 
@@ -66,20 +66,23 @@ rapt_status rapt__tokenizer_finish(rapt_tokenizer *t, const char *file);
 rapt_status rapt__tokenizer_parse(rapt_context *ctx, const char *name, const char *json, size_t size,
                                   rapt_tokenizer **out);
 
-/* GPT-2's alphabet. Letters → bytes into a buffer of at least the same size: how many, or −1 when a letter is foreign. */
+/* GPT-2's alphabet. Letters → bytes into a buffer of at least the same size: how many, or −1 when a letter is
+ * foreign. */
 int64_t rapt__letters_read(const char *letters, size_t size, char *out);
 rapt_status rapt__letters_write(const char *bytes, size_t size, rapt__text *out);
 
 /* How a characters tokenizer's file cuts a text: one character each, line feeds too. */
 #define RAPT__CHARS_REGEX "[\\s\\S]"
 
-/* Calls `each` for the pieces of a text in order: GPT-2's pattern over valid UTF-8; every other byte is a piece of its own. */
+/* Calls `each` for the pieces of a text in order: GPT-2's pattern over valid UTF-8; every other byte is a piece of
+ * its own. */
 typedef rapt_status (*rapt__piece_fn)(void *user, const char *piece, size_t size);
 rapt_status rapt__splitter_new(rapt_context *ctx, rapt__splitter **out);
 void rapt__splitter_free(rapt__splitter *s);
 rapt_status rapt__split_text(const rapt__splitter *s, const char *text, size_t size, rapt__piece_fn each, void *user);
 
-/* Length of the UTF-8 character at the start of the text (1 to 4), or 0 when it is not valid; *code gets the code point. */
+/* Length of the UTF-8 character at the start of the text (1 to 4), or 0 when it is not valid; *code gets the code
+ * point. */
 size_t rapt__utf8(const char *text, size_t size, uint32_t *code);
 size_t rapt__utf8_write(uint32_t code, char out[4]);
 

@@ -1,5 +1,5 @@
-/* Training byte-level BPE (Sennrich et al. 2016, algorithm 1) over unique words: a merge touches only the words that hold the
- * pair and changes only the counts of the pairs beside it; a heap finds the most frequent pair. */
+/* Training byte-level BPE (Sennrich et al. 2016, algorithm 1) over unique words: a merge touches only the words that
+ * hold the pair and changes only the counts of the pairs beside it; a heap finds the most frequent pair. */
 #include "text/tokenizer.h"
 
 #include <string.h>
@@ -21,8 +21,8 @@ typedef struct pair_stats {
   int32_t places; /* first of a list, newest first */
 } pair_stats;
 
-/* What a pair's count was when it was pushed. Every pair with a count has an item of at least that count, so an item whose
- * count still holds is the most frequent pair. */
+/* What a pair's count was when it was pushed. Every pair with a count has an item of at least that count, so an item
+ * whose count still holds is the most frequent pair. */
 typedef struct candidate {
   int64_t count, pair;
 } candidate;
@@ -131,8 +131,8 @@ static rapt_status push_raised(trainer *r) {
   return RAPT_OK;
 }
 
-/* Joins the pair in one word from left to right; what is left of `size` is merged already, so the pairs on that side are
- * those of the new ids. */
+/* Joins the pair in one word from left to right; what is left of `size` is merged already, so the pairs on that side
+ * are those of the new ids. */
 static rapt_status merge_word(trainer *r, pair_stats p, int32_t made, int32_t index) {
   word w = r->words[index];
   int32_t size = 0;

@@ -145,8 +145,8 @@ static rapt_status join_piece(void *user, const char *piece, size_t size) {
   return RAPT_OK;
 }
 
-/* What the regex module of Python gives for GPT-2's pattern; U+180E is no white space, U+0085 and U+3000 are; an invalid
- * byte is a piece of its own and ends the look-ahead. */
+/* What the regex module of Python gives for GPT-2's pattern; U+180E is no white space, U+0085 and U+3000 are; an
+ * invalid byte is a piece of its own and ends the look-ahead. */
 static void pieces(void **state) {
   (void)state;
   static const char *const cases[][2] = {
@@ -154,6 +154,7 @@ static void pieces(void **state) {
       {"a  b\n\n c  ", "a| | b|\n\n| c|  |"},
       {"x1 22\xC2\xBD!?  3", "x|1| 22\xC2\xBD|!?| | 3|"},
       {"a\xE1\xA0\x8E\xE1\xA0\x8E z", "a|\xE1\xA0\x8E\xE1\xA0\x8E| z|"},
+      {"!\xE1\xA0\x8E?", "!\xE1\xA0\x8E?|"},
       {"a\xC2\x85\xE3\x80\x80z", "a|\xC2\x85|\xE3\x80\x80|z|"},
       {"ab\xFF\xC3( c", "ab|\xFF|\xC3|(| c|"},
       {"a  \xFFz", "a|  |\xFF|z|"},
@@ -232,7 +233,8 @@ static void training_a_long_word(void **state) {
   free(word);
 }
 
-/* A byte-level tokenizer.json of the 256 bytes; `added`, `model` (begins with a comma) and `before` go into their places. */
+/* A byte-level tokenizer.json of the 256 bytes; `added`, `model` (begins with a comma) and `before` go into their
+ * places. */
 static char *byte_json(rapt_context *ctx, const char *added, const char *model, const char *before) {
   rapt__text json;
   rapt__text_init(&json, ctx);
@@ -294,6 +296,53 @@ static void added_tokens(void **state) {
   close_context(&memory, ctx);
 }
 
+static void write_file(const char *dir, const char *name, const char *content) {
+  char path[64];
+  snprintf(path, sizeof path, "%s/%s", dir, name);
+  FILE *f = fopen(path, "w");
+  assert_non_null(f);
+  assert_true(fputs(content, f) >= 0);
+  assert_int_equal(fclose(f), 0);
+}
+
+/* merges.txt begins with "#version" or not; a merge of "#" is no comment. Errors name the file and the line. */
+static void merge_lines(void **state) {
+  (void)state;
+  static const struct {
+    const char *merges;
+    size_t count;
+    const char *part;
+  } cases[] = {
+      {"#version: 0.2\n# #\n## #\n", 2, NULL},  {"# #\n## #", 2, NULL},
+      {"# #\n# #\n", 0, "the same pair"},       {"#version: 0.2\n# #\n# x\n", 0, "merges.txt: merge 3"},
+      {"# #\n###\n", 0, "merges.txt: merge 2"},
+  };
+  counted_memory memory;
+  rapt_context *ctx = counted_context(&memory, 1);
+  rapt_tokenizer *t;
+  char dir[] = "/tmp/rapt-text-XXXXXX", path[64], command[64];
+  assert_non_null(mkdtemp(dir));
+  assert_ok(ctx, rapt_tokenizer_train_bpe(ctx, "###", 3, 300, &t)); /* fewer: every word is one token */
+  assert_int_equal(rapt_tokenizer_size(t), 258);
+  assert_ok(ctx, rapt_tokenizer_save(t, dir));
+  rapt_tokenizer_free(t);
+  snprintf(path, sizeof path, "%s/tokenizer.json", dir);
+  assert_int_equal(unlink(path), 0);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    write_file(dir, "merges.txt", cases[i].merges);
+    if (cases[i].part) {
+      assert_fails(ctx, rapt_tokenizer_load(ctx, dir, &t), RAPT_EFORMAT, cases[i].part);
+      continue;
+    }
+    assert_ok(ctx, rapt_tokenizer_load(ctx, dir, &t));
+    assert_int_equal(t->merge_count, cases[i].count);
+    rapt_tokenizer_free(t);
+  }
+  snprintf(command, sizeof command, "rm -rf '%s'", dir);
+  assert_int_equal(system(command), 0);
+  close_context(&memory, ctx);
+}
+
 static void what_is_not_read_is_refused(void **state) {
   (void)state;
   static const struct {
@@ -305,7 +354,7 @@ static void what_is_not_read_is_refused(void **state) {
       {"", ",\"ignore_merges\":true", NO_PREFIX, RAPT_EUNSUPPORTED, "ignore_merges"},
       {"", ",\"end_of_word_suffix\":\"</w>\"", NO_PREFIX, RAPT_EUNSUPPORTED, "end_of_word_suffix"},
       {"{\"id\":257,\"content\":\"x\",\"lstrip\":true}", "", NO_PREFIX, RAPT_EUNSUPPORTED, "lstrip"},
-      {"{\"id\":5,\"content\":\"<pad>\"}", "", NO_PREFIX, RAPT_EFORMAT, "id 5"},
+      {"{\"id\":5,\"content\":\"<pad>\"}", "", NO_PREFIX, RAPT_EFORMAT, "\"<pad>\" as an added"},
       {"{\"id\":257,\"content\":\"ab\"}", "", NO_PREFIX, RAPT_EFORMAT, "256"},
       {"{\"id\":257,\"content\":\"\\u00e9\"}", "", NO_PREFIX, RAPT_EFORMAT, "233"},
       {"{\"id\":257,\"content\":\"\"}", "", NO_PREFIX, RAPT_EFORMAT, "added token 0"},
@@ -389,6 +438,7 @@ int main(void) {
       cmocka_unit_test(merges_are_the_most_frequent),
       cmocka_unit_test(training_a_long_word),
       cmocka_unit_test(added_tokens),
+      cmocka_unit_test(merge_lines),
       cmocka_unit_test(what_is_not_read_is_refused),
       cmocka_unit_test(failing_allocations),
   };
