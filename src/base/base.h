@@ -25,6 +25,11 @@ struct rapt_context {
 rapt_status rapt__fail(rapt_context *ctx, rapt_status status, const char *fmt, ...) RAPT_PRINTF(3, 4);
 rapt_status rapt__fail_errno(rapt_context *ctx, const char *what, const char *path); /* RAPT_EIO or RAPT_ENOTFOUND */
 rapt_status rapt__fail_memory(rapt_context *ctx, size_t bytes);
+/* Takes back an error that is being mended. rapt_context_clear would forget an interrupt too. */
+static inline void rapt__forget(rapt_context *ctx) {
+  ctx->status = RAPT_OK;
+  ctx->message[0] = 0;
+}
 void rapt__log(rapt_context *ctx, rapt_log_level level, const char *fmt, ...) RAPT_PRINTF(3, 4);
 
 #define RAPT_TRY(expr)                                                                                                 \

@@ -4,12 +4,6 @@
 
 #include "base/base.h"
 
-/* Takes back an error that is being mended. rapt_context_clear would forget an interrupt too. */
-static inline void rapt__forget(rapt_context *ctx) {
-  ctx->status = RAPT_OK;
-  ctx->message[0] = 0;
-}
-
 typedef void (*rapt__fetch_fn)(void *user, uint64_t done, uint64_t total);
 
 typedef struct rapt__fetch {

@@ -2,9 +2,8 @@
 #include "data/reviews.h"
 
 #include "data/packed.h"
-#include "text/tokenizer.h"
+#include "data/words.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { BLOCK = 512, TRAINING_FOLDS = 9 };
@@ -17,12 +16,6 @@ typedef struct member {
   uint8_t positive, fold;
 } member;
 
-typedef struct word {
-  const char *bytes;
-  size_t size;
-  uint64_t count;
-} word;
-
 typedef struct reader {
   rapt_context *ctx;
   const char *path;
@@ -30,9 +23,7 @@ typedef struct reader {
   size_t size;
   member *members;
   size_t count, capacity;
-  word *words; /* of the training folds; after sorting the index is the feature */
-  size_t word_count, word_capacity;
-  rapt__table ids;
+  rapt__words words; /* of the training folds; ranked, the index is the feature */
 } reader;
 
 /* ---- The archive ---- */
@@ -121,32 +112,8 @@ static rapt_status count_words(reader *r) {
   size_t size;
   for (size_t i = 0; i < r->count; i++) {
     if (r->members[i].fold >= TRAINING_FOLDS) continue;
-    for (size_t at = 0; next_word(&r->members[i], &at, &bytes, &size);) {
-      rapt__slot *slot = rapt__table_get(&r->ids, bytes, size, 0, (int64_t)r->word_count);
-      if (!slot) return RAPT_ENOMEM;
-      if (slot->value == (int64_t)r->word_count) {
-        RAPT_TRY(rapt__reserve(r->ctx, (void **)&r->words, &r->word_capacity, r->word_count, sizeof *r->words));
-        r->words[r->word_count++] = (word){bytes, size, 0};
-      }
-      r->words[slot->value].count++;
-    }
-  }
-  return RAPT_OK;
-}
-
-/* Ties in order of first appearance, which is the order of the addresses. */
-static int by_count(const void *a, const void *b) {
-  const word *x = a, *y = b;
-  if (x->count != y->count) return x->count < y->count ? 1 : -1;
-  return x->bytes < y->bytes ? -1 : x->bytes > y->bytes;
-}
-
-static rapt_status rank_words(reader *r) {
-  qsort(r->words, r->word_count, sizeof *r->words, by_count);
-  for (size_t i = 0; i < r->word_count; i++) {
-    rapt__slot *slot = rapt__table_get(&r->ids, r->words[i].bytes, r->words[i].size, 0, (int64_t)i);
-    if (!slot) return RAPT_ENOMEM;
-    slot->value = (int64_t)i;
+    for (size_t at = 0; next_word(&r->members[i], &at, &bytes, &size);)
+      RAPT_TRY(rapt__words_count(&r->words, bytes, size));
   }
   return RAPT_OK;
 }
@@ -163,7 +130,7 @@ static rapt_status fill_rows(reader *r, size_t *seen, rapt__reviews *out) {
     out->positive[i] = r->members[i].positive;
     out->fold[i] = r->members[i].fold;
     for (size_t at = 0; next_word(&r->members[i], &at, &bytes, &size);) {
-      const rapt__slot *slot = rapt__table_find(&r->ids, bytes, size, 0);
+      const rapt__slot *slot = rapt__table_find(&r->words.ids, bytes, size, 0);
       if (!slot || slot->value >= out->features || seen[slot->value] == i + 1) continue;
       seen[slot->value] = i + 1;
       RAPT_TRY(rapt__reserve(r->ctx, (void **)&out->words, &capacity, used, sizeof *out->words));
@@ -175,7 +142,7 @@ static rapt_status fill_rows(reader *r, size_t *seen, rapt__reviews *out) {
 }
 
 static rapt_status make_rows(reader *r, int64_t most, rapt__reviews *out) {
-  out->features = (int64_t)r->word_count < most ? (int64_t)r->word_count : most;
+  out->features = (int64_t)r->words.count < most ? (int64_t)r->words.count : most;
   out->count = r->count;
   out->begin = rapt__new(r->ctx, r->count + 1, sizeof *out->begin);
   out->positive = rapt__new(r->ctx, r->count, sizeof *out->positive);
@@ -193,18 +160,17 @@ static rapt_status read_reviews(reader *r, int64_t most, rapt__reviews *out) {
   if (r->count == 0)
     return rapt__fail(r->ctx, RAPT_EFORMAT, "%s: no member is named …/neg/cvNNN_….txt or …/pos/cvNNN_….txt", r->path);
   RAPT_TRY(count_words(r));
-  if (r->word_count == 0) return rapt__fail(r->ctx, RAPT_EFORMAT, "%s: there is no word in folds 0 to 8", r->path);
-  RAPT_TRY(rank_words(r));
+  if (r->words.count == 0) return rapt__fail(r->ctx, RAPT_EFORMAT, "%s: there is no word in folds 0 to 8", r->path);
+  RAPT_TRY(rapt__words_rank(&r->words, 0));
   return make_rows(r, most, out);
 }
 
 rapt_status rapt__reviews_read(rapt_context *ctx, const char *path, int64_t most, rapt__reviews *out) {
   reader r = {.ctx = ctx, .path = path};
   *out = (rapt__reviews){.ctx = ctx};
-  rapt__table_init(&r.ids, ctx);
+  rapt__words_init(&r.words, ctx);
   rapt_status status = read_reviews(&r, most, out);
-  rapt__table_free(&r.ids);
-  rapt__free(ctx, r.words);
+  rapt__words_free(&r.words);
   rapt__free(ctx, r.members);
   rapt__free(ctx, r.data);
   return status;

@@ -35,7 +35,7 @@ static bool next_word(const char *text, size_t size, size_t *at, const char **wo
 
 /* ---- Vocabulary ---- */
 
-static rapt_status count_word(rapt__words *w, const char *bytes, size_t size) {
+rapt_status rapt__words_count(rapt__words *w, const char *bytes, size_t size) {
   rapt__slot *slot = rapt__table_get(&w->ids, bytes, size, 0, (int64_t)w->count);
   if (!slot) return RAPT_ENOMEM;
   if (slot->value == (int64_t)w->count) {
@@ -53,14 +53,9 @@ static int by_count(const void *a, const void *b) {
   return x->bytes < y->bytes ? -1 : x->bytes > y->bytes;
 }
 
-static rapt_status learn(rapt__words *w, size_t size) {
-  RAPT_TRY(count_word(w, "</s>", 4));
-  RAPT_TRY(count_word(w, "<unk>", 5));
-  const char *bytes;
-  for (size_t at = 0, n; at <= size && next_word(w->text, size, &at, &bytes, &n);)
-    RAPT_TRY(n ? count_word(w, bytes, n) : count_word(w, "</s>", 4));
-  qsort(w->words + 2, w->count - 2, sizeof *w->words, by_count);
-  for (size_t i = 2; i < w->count; i++) {
+rapt_status rapt__words_rank(rapt__words *w, size_t first) {
+  qsort(w->words + first, w->count - first, sizeof *w->words, by_count);
+  for (size_t i = first; i < w->count; i++) {
     rapt__slot *slot = rapt__table_get(&w->ids, w->words[i].bytes, w->words[i].size, 0, (int64_t)i);
     if (!slot) return RAPT_ENOMEM;
     slot->value = (int64_t)i;
@@ -68,9 +63,22 @@ static rapt_status learn(rapt__words *w, size_t size) {
   return RAPT_OK;
 }
 
-rapt_status rapt__words_learn(rapt_context *ctx, const char *path, rapt__words *out) {
+static rapt_status learn(rapt__words *w, size_t size) {
+  RAPT_TRY(rapt__words_count(w, "</s>", 4));
+  RAPT_TRY(rapt__words_count(w, "<unk>", 5));
+  const char *bytes;
+  for (size_t at = 0, n; at <= size && next_word(w->text, size, &at, &bytes, &n);)
+    RAPT_TRY(n ? rapt__words_count(w, bytes, n) : rapt__words_count(w, "</s>", 4));
+  return rapt__words_rank(w, 2);
+}
+
+void rapt__words_init(rapt__words *out, rapt_context *ctx) {
   *out = (rapt__words){.ctx = ctx};
   rapt__table_init(&out->ids, ctx);
+}
+
+rapt_status rapt__words_learn(rapt_context *ctx, const char *path, rapt__words *out) {
+  rapt__words_init(out, ctx);
   size_t size;
   RAPT_TRY(rapt__packed_read(ctx, path, limit, &out->text, &size));
   return learn(out, size);

@@ -16,11 +16,17 @@ typedef struct rapt__word {
 /* A vocabulary: </s>, <unk>, then the words of a text from the most frequent to the rarest. */
 typedef struct rapt__words {
   rapt_context *ctx;
-  char *text;        /* owned */
+  char *text;        /* owned; NULL after rapt__words_init */
   rapt__word *words; /* [count] owned; the index is the id */
   size_t count, capacity;
   rapt__table ids;
 } rapt__words;
+
+/* Counting by hand: an empty vocabulary; one word more, whose bytes stay where they are; then ids from `first` on by falling
+ * count, ties in order of address. */
+void rapt__words_init(rapt__words *out, rapt_context *ctx);
+rapt_status rapt__words_count(rapt__words *words, const char *bytes, size_t size);
+rapt_status rapt__words_rank(rapt__words *words, size_t first);
 
 /* The vocabulary of a file, plain or gzipped. Free it with rapt__words_free, after a failure too. */
 rapt_status rapt__words_learn(rapt_context *ctx, const char *path, rapt__words *out);

@@ -75,6 +75,16 @@ static char *formatted(rapt__sheet *sheet, const char *fmt, va_list args) {
   return text;
 }
 
+static void put_formatted(rapt__sheet *sheet, rapt_explain_part part, rapt_status (*put)(rapt__sheet *, const char *),
+                          const char *fmt, va_list args) {
+  if (sheet->status != RAPT_OK) return;
+  char *text = formatted(sheet, fmt, args);
+  size_t from = sheet->plain.size;
+  if (text) sheet->status = put(sheet, text);
+  rapt__free(sheet->ctx, text);
+  told(sheet, part, from);
+}
+
 static rapt_status add_heading(rapt__sheet *sheet, const char *text) {
   RAPT_TRY(rapt__text_addf(&sheet->plain, "%s%s\n", sheet->plain.size ? "\n" : "", text));
   for (size_t i = 0; text[i] && i < WIDTH; i++)
@@ -85,15 +95,10 @@ static rapt_status add_heading(rapt__sheet *sheet, const char *text) {
 }
 
 void rapt__sheet_heading(rapt__sheet *sheet, const char *fmt, ...) {
-  if (sheet->status != RAPT_OK) return;
   va_list args;
   va_start(args, fmt);
-  char *text = formatted(sheet, fmt, args);
+  put_formatted(sheet, RAPT_EXPLAIN_HEADING, add_heading, fmt, args);
   va_end(args);
-  size_t from = sheet->plain.size;
-  if (text) sheet->status = add_heading(sheet, text);
-  rapt__free(sheet->ctx, text);
-  told(sheet, RAPT_EXPLAIN_HEADING, from);
 }
 
 static rapt_status add_sentence(rapt__sheet *sheet, const char *text) {
@@ -103,15 +108,10 @@ static rapt_status add_sentence(rapt__sheet *sheet, const char *text) {
 }
 
 void rapt__sheet_say(rapt__sheet *sheet, const char *fmt, ...) {
-  if (sheet->status != RAPT_OK) return;
   va_list args;
   va_start(args, fmt);
-  char *text = formatted(sheet, fmt, args);
+  put_formatted(sheet, RAPT_EXPLAIN_TEXT, add_sentence, fmt, args);
   va_end(args);
-  size_t from = sheet->plain.size;
-  if (text) sheet->status = add_sentence(sheet, text);
-  rapt__free(sheet->ctx, text);
-  told(sheet, RAPT_EXPLAIN_TEXT, from);
 }
 
 static rapt_status add_block(rapt__sheet *sheet, const char *text) {

@@ -102,6 +102,11 @@ rapt_status rapt__adam_update(rapt__adam *a, rapt__adam_trial *t, const char *st
   return RAPT_OK;
 }
 
+void rapt__adam_expect(rapt__adam *a, const rapt__adam_problem *p, int64_t updates) {
+  a->steps += updates;
+  a->total += (double)updates * p->milliseconds;
+}
+
 void rapt__adam_skip(rapt__adam *a, const rapt__adam_problem *p, int64_t updates) {
   a->steps -= updates;
   a->total -= (double)updates * p->milliseconds;

@@ -58,6 +58,8 @@ rapt_status rapt__adam_curve(rapt__adam *a, const char *experiment, const char *
 /* An update of a trial; tells progress. RAPT_EINTERRUPTED after rapt_context_interrupt. */
 rapt_status rapt__adam_update(rapt__adam *a, rapt__adam_trial *t, const char *stage, int64_t pass, int64_t batch,
                               double lr, double *loss);
+/* Adds updates to the plan, of which the time left is reckoned. */
+void rapt__adam_expect(rapt__adam *a, const rapt__adam_problem *p, int64_t updates);
 /* Takes updates out of the plan that a trial did not make because it diverged. */
 void rapt__adam_skip(rapt__adam *a, const rapt__adam_problem *p, int64_t updates);
 

@@ -43,8 +43,7 @@ static rapt__adam_contest contest(const rapt__adam *a, rapt__adam_problem *p) {
 void rapt__adam_logistic_plan(rapt__adam *a) {
   rapt__adam_problem p = problem(a);
   rapt__adam_contest c = contest(a, &p);
-  a->steps += rapt__adam_contest_updates(&c);
-  a->total += (double)rapt__adam_contest_updates(&c) * p.milliseconds;
+  rapt__adam_expect(a, &p, rapt__adam_contest_updates(&c));
 }
 
 rapt_status rapt__adam_logistic(rapt__adam *a) {

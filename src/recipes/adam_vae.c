@@ -83,8 +83,7 @@ static rapt__adam_problem problem(rapt__adam *a) {
 void rapt__adam_vae_plan(rapt__adam *a) {
   rapt__adam_problem p = problem(a);
   int64_t updates = (int64_t)BETA1S * BETA2S * 2 * RATES * a->settings->vae_updates;
-  a->steps += updates;
-  a->total += (double)updates * p.milliseconds;
+  rapt__adam_expect(a, &p, updates);
 }
 
 /* ---- The grid ---- */

@@ -51,18 +51,13 @@ static rapt_status count_ngrams(rapt__run *run, const rapt__lm *lm, rapt__gpt_cl
   return status;
 }
 
-static bool collect(void *user, const char *bytes, size_t size) { return rapt__text_add(user, bytes, size) == RAPT_OK; }
-
 static rapt_status read_layout(rapt__run *run, const rapt__lm *lm, const char *text, size_t size,
                                rapt__gpt_claims *out) {
   int64_t blocks;
   out->text = rapt__speaker_share(text, size, &blocks);
   rapt__text sample;
   rapt__text_init(&sample, run->ctx);
-  rapt_generate_options options = {.tokens = SAMPLE, .temperature = 0.8, .top_k = 40, .seed = lm->seed};
-  size_t length;
-  const char *prompt = rapt__lm_prompt(lm, &length);
-  rapt_status status = rapt_model_generate(lm->model, prompt, length, &options, collect, &sample);
+  rapt_status status = rapt__lm_write(lm, SAMPLE, lm->seed, &sample);
   if (status == RAPT_OK && sample.size)
     out->sample = rapt__speaker_share(sample.data, sample.size, &out->sample_blocks);
   rapt__text_free(&sample);

@@ -23,17 +23,11 @@ typedef struct quiet {
   char message[sizeof((rapt_context *)0)->message];
 } quiet;
 
-/* Not rapt_context_clear, which would forget a wish to stop too. */
-static void forget(rapt_context *ctx) {
-  ctx->status = RAPT_OK;
-  ctx->message[0] = 0;
-}
-
 /* The context's first error is set aside, so that the index's own can be told and forgotten. */
 static quiet set_aside(rapt_context *ctx) {
   quiet before = {.status = ctx->status};
   memcpy(before.message, ctx->message, sizeof before.message);
-  forget(ctx);
+  rapt__forget(ctx);
   return before;
 }
 
@@ -128,7 +122,7 @@ void rapt__run_index_begin(rapt__run *run) {
   quiet before = set_aside(run->ctx);
   run->begun = rapt__now();
   run->seconds = earlier_seconds(run);
-  forget(run->ctx);
+  rapt__forget(run->ctx);
   char *settings = changed_settings(run);
   if (!settings) rapt__run_say(run, RAPT_EVENT_NOTE, "the index of runs lacks the settings of this run: out of memory");
   rapt_run_record record = rapt_run_record_unknown();
@@ -174,7 +168,7 @@ void rapt__run_index_end(rapt__run *run, rapt_status status) {
   if (size > 0 && size < (int)sizeof path && rapt__file_exists(path) &&
       rapt__metrics_read(run->ctx, path, add_metric, &record) != RAPT_OK)
     rapt__run_say(run, RAPT_EVENT_NOTE, "the index of runs lacks steps and losses: %s", rapt_context_message(run->ctx));
-  forget(run->ctx);
+  rapt__forget(run->ctx);
   put(run, &record);
   restore(run->ctx, &before);
 }

@@ -65,7 +65,8 @@ static bool fill_eval(rapt__task *task, rapt_plan *plan, uint64_t index) {
 
 static bool collect(void *user, const char *bytes, size_t size) { return rapt__text_add(user, bytes, size) == RAPT_OK; }
 
-const char *rapt__lm_prompt(const rapt__lm *lm, size_t *size) {
+/* A line break where the vocabulary has one, else the first token of the validation text. Borrowed. */
+static const char *prompt_of(const rapt__lm *lm, size_t *size) {
   const rapt_tokenizer *t = lm->model->tokenizer;
   for (int64_t id = 0; id < rapt_tokenizer_size(t); id++) {
     const char *bytes = rapt_tokenizer_token(t, (int32_t)id, size);
@@ -74,13 +75,16 @@ const char *rapt__lm_prompt(const rapt__lm *lm, size_t *size) {
   return rapt_tokenizer_token(t, lm->valid[0], size);
 }
 
-static rapt_status sample(rapt__task *task, uint64_t seed, rapt__text *out) {
-  rapt__lm *lm = (rapt__lm *)task;
-  if (!lm->model->tokenizer) return RAPT_OK;
-  rapt_generate_options options = {.tokens = lm->sample_tokens, .temperature = 0.8, .top_k = 40, .seed = seed};
+rapt_status rapt__lm_write(const rapt__lm *lm, int64_t tokens, uint64_t seed, rapt__text *out) {
+  rapt_generate_options options = {.tokens = tokens, .temperature = 0.8, .top_k = 40, .seed = seed};
   size_t size;
-  const char *prompt = rapt__lm_prompt(lm, &size);
+  const char *prompt = prompt_of(lm, &size);
   return rapt_model_generate(lm->model, prompt, size, &options, collect, out);
+}
+
+static rapt_status sample(rapt__task *task, uint64_t seed, rapt__text *out) {
+  const rapt__lm *lm = (const rapt__lm *)task;
+  return lm->model->tokenizer ? rapt__lm_write(lm, lm->sample_tokens, seed, out) : RAPT_OK;
 }
 
 static rapt_status save(rapt__task *task, const char *dir) { return rapt_model_save(((rapt__lm *)task)->model, dir); }

@@ -20,7 +20,7 @@ typedef struct rapt__lm {
 rapt_tensor *rapt__lm_loss(rapt_tensor *x, rapt_tensor *head, rapt_tensor *labels);
 /* Sets the task's functions; the counts must leave room for one window each. */
 rapt_status rapt__lm_init(rapt__lm *lm);
-/* What samples begin with: a line break where the vocabulary has one, else the first token of the validation text. Borrowed. */
-const char *rapt__lm_prompt(const rapt__lm *lm, size_t *size);
+/* Writes a sample of so many tokens behind a line break, or behind the first validation token where the vocabulary has none. */
+rapt_status rapt__lm_write(const rapt__lm *lm, int64_t tokens, uint64_t seed, rapt__text *out);
 
 #endif
