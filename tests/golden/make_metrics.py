@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes metrics.json: what sacrebleu says of sentences made here, and of Multi30K's test set under changes that
-test_metrics.c makes too; Unicode's classes and lower case as Python has them; error rates and alignment error rates by
+test_metrics_golden.c makes too; Unicode's classes and lower case as Python has them; error rates and alignment error rates by
 plain algorithms.
 
 Needs sacrebleu 2.6.0, regex and RAPT_DATA. Usage: make_metrics.py > tests/golden/metrics.json
@@ -136,7 +136,7 @@ def cases(texts):
 
 
 def dropped(line):
-    """Every fifth word left out, the last two moved to the front; test_metrics.c does the same."""
+    """Every fifth word left out, the last two moved to the front; test_metrics_golden.c does the same."""
     words = [w for i, w in enumerate(line.split(" ")) if i % 5 != 4]
     return " ".join(words[-2:] + words[:-2])
 

@@ -356,5 +356,5 @@ int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(made_sentences),        cmocka_unit_test(real_sentences),
                                      cmocka_unit_test(classes_of_characters), cmocka_unit_test(capital_sigma),
                                      cmocka_unit_test(error_rates),           cmocka_unit_test(alignment_error_rate)};
-  return cmocka_run_group_tests_name("metrics", tests, begin, end);
+  return cmocka_run_group_tests_name("metrics_golden", tests, begin, end);
 }
