@@ -2,7 +2,7 @@
 _rapt() {
   local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]}
   if [ "$COMP_CWORD" -eq 1 ]; then
-    mapfile -t COMPREPLY < <(compgen -W "recipes show explain train eval generate runs data bench doctor --help --version" -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W "recipes show explain train eval generate score runs data bench doctor --help --version" -- "$word")
     return
   fi
   local words=--help
@@ -13,6 +13,20 @@ _rapt() {
     $(rapt show "${COMP_WORDS[2]}" 2>/dev/null | sed -n 's/^  \([a-z][a-z0-9_.]*\) .*/\1=/p')" ;;
   eval) words="--json --help" ;;
   generate) words="--prompt --tokens --temperature --top-k --top-p --min-p --repetition-penalty --seed --no-cache --no-echo --help" ;;
+  score)
+    case ${COMP_WORDS[COMP_CWORD - 1]} in
+    --tokenize) words="none 13a intl char zh" ;;
+    --smooth-method) words="none floor add-k exp" ;;
+    --metrics) words="bleu chrf ter wer per bleu,chrf,ter" ;;
+    --format) words="text json" ;;
+    *)
+      words="--metrics --references --lowercase --tokenize --smooth-method --smooth-value --chrf-word-order --chrf-char-order
+        --chrf-beta --chrf-whitespace --chrf-eps-smoothing --ter-normalized --ter-no-punct --ter-asian-support
+        --ter-case-sensitive --sentence-level --confidence --paired-bootstrap --paired-randomization --samples --seed
+        --threads --format --width --alignment --gold-first --hyp-first --help"
+      ;;
+    esac
+    ;;
   data)
     if [ "$COMP_CWORD" -eq 2 ]; then
       words="list path get check --help"

@@ -1,28 +1,9 @@
 /* rapt score: metrics of translation, error rates, alignment error rate, and tests between systems. */
-#include "cli/cli.h"
+#include "cli/score.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { METRICS = 5, TEXT = 1024, CELL = 96 };
-
-typedef struct job {
-  rapt_metric metric[METRICS]; /* all kinds with their settings */
-  bool wanted[METRICS];
-  double references, digits, samples, seed, threads, gold_first, hyp_first;
-  bool sentence_level, json, confidence, bootstrap, randomize, lowercase;
-  const char *gold;
-  char **file; /* the references, then the systems */
-  int files, systems;
-} job;
-
-/* A file's lines and what holds them. */
-typedef struct input {
-  const char *name;
-  char *text;
-  rapt_lines lines;
-} input;
 
 /* ---- Options ---- */
 
@@ -30,7 +11,7 @@ typedef struct input {
 static const char *const names[] = {"bleu", "chrf", "per", "ter", "wer", NULL};
 static const rapt_metric_kind kinds[] = {RAPT_BLEU, RAPT_CHRF, RAPT_PER, RAPT_TER, RAPT_WER};
 
-static int read_metrics(job *j, const char *list) {
+static int read_metrics(score_job *j, const char *list) {
   memset(j->wanted, 0, sizeof j->wanted);
   for (const char *at = list; at;) {
     const char *comma = strchr(at, ',');
@@ -56,7 +37,7 @@ static const char *smoothing_text(int i) { return rapt_bleu_smoothing_text((rapt
 
 /* The value's place in a list of names that ends with NULL. */
 static int choose(const char *option, const char *value, const char *(*text)(int), int *out) {
-  char list[TEXT] = "";
+  char list[SCORE_TEXT] = "";
   for (int i = 0; text(i); i++) {
     if (value && strcmp(value, text(i)) == 0) {
       *out = i;
@@ -68,7 +49,7 @@ static int choose(const char *option, const char *value, const char *(*text)(int
 }
 
 /* *known: the argument is an option with a value. */
-static int read_valued(job *j, int argc, char **argv, int *i, bool *known) {
+static int read_valued(score_job *j, int argc, char **argv, int *i, bool *known) {
   rapt_metric *bleu = &j->metric[0], *chrf = &j->metric[1];
   double chars = chrf->char_order, words = chrf->word_order, beta = chrf->beta;
   const struct {
@@ -127,7 +108,7 @@ static int read_valued(job *j, int argc, char **argv, int *i, bool *known) {
   return EXIT_DONE;
 }
 
-static bool read_flag(job *j, const char *argument) {
+static bool read_flag(score_job *j, const char *argument) {
   rapt_metric *chrf = &j->metric[1], *ter = &j->metric[3];
   const struct {
     const char *name;
@@ -149,9 +130,9 @@ static bool read_flag(job *j, const char *argument) {
 }
 
 /* What does not go together. */
-static int check_job(job *j) {
+static int check_job(score_job *j) {
   int metrics = 0, tests = j->confidence + j->bootstrap + j->randomize;
-  for (int k = 0; k < METRICS; k++) metrics += j->wanted[k];
+  for (int k = 0; k < SCORE_METRICS; k++) metrics += j->wanted[k];
   if (j->gold) {
     if (j->files != 1 || tests || j->sentence_level)
       return cli_usage(&cli_score, "--alignment needs one file of links beside the gold one, and no tests");
@@ -180,8 +161,8 @@ static int check_job(job *j) {
   return EXIT_DONE;
 }
 
-static int read_arguments(job *j, int argc, char **argv) {
-  for (int k = 0; k < METRICS; k++) j->metric[k] = rapt_metric_default(kinds[k]);
+static int read_arguments(score_job *j, int argc, char **argv) {
+  for (int k = 0; k < SCORE_METRICS; k++) j->metric[k] = rapt_metric_default(kinds[k]);
   for (int i = 1; i < argc; i++) {
     bool known = false;
     int code = read_valued(j, argc, argv, &i, &known);
@@ -190,7 +171,7 @@ static int read_arguments(job *j, int argc, char **argv) {
     if (argv[i][0] == '-' && argv[i][1]) return cli_usage(&cli_score, "unknown option \"%s\"", argv[i]);
     j->file[j->files++] = argv[i];
   }
-  for (int k = 0; k < METRICS; k++) {
+  for (int k = 0; k < SCORE_METRICS; k++) {
     j->metric[k].lowercase = j->lowercase;
     j->metric[k].effective_order = j->sentence_level;
   }
@@ -199,7 +180,7 @@ static int read_arguments(job *j, int argc, char **argv) {
 
 /* ---- Files ---- */
 
-static int read_inputs(rapt_context *ctx, const job *j, input *in) {
+static int read_inputs(rapt_context *ctx, const score_job *j, score_input *in) {
   for (int i = 0; i < j->files; i++) {
     size_t size;
     in[i].name = strcmp(j->file[i], "-") == 0 ? "standard input" : j->file[i];
@@ -217,79 +198,18 @@ static int read_inputs(rapt_context *ctx, const job *j, input *in) {
 
 /* ---- Scores ---- */
 
-static rapt_score_style style_of(const job *j) {
-  bool tested = j->confidence || j->bootstrap || j->randomize;
-  return (rapt_score_style){.digits = (int)j->digits,
-                            .references = (int)j->references,
-                            .signature = true,
-                            .randomized = j->randomize,
-                            .samples = tested ? (int64_t)j->samples : 0,
-                            .seed = (uint64_t)j->seed};
-}
-
-/* A rounded number as Python writes it: no zeros behind the last digit but one. */
-static void print_number(double value, int digits) {
-  char text[400];
-  int n = snprintf(text, sizeof text, "%.*f", digits, value);
-  if (!strchr(text, '.')) {
-    printf("%s.0", text);
-    return;
-  }
-  while (n > 2 && text[n - 1] == '0' && text[n - 2] != '.') n--;
-  printf("%.*s", n, text);
-}
-
-static void print_string(const char *text) {
-  putchar('"');
-  for (; *text; text++) {
-    if (*text == '"' || *text == '\\')
-      printf("\\%c", *text);
-    else if ((unsigned char)*text < 32)
-      printf("\\u%04x", *text);
-    else
-      putchar(*text);
-  }
-  putchar('"');
-}
-
-/* The object that sacrebleu writes for one score. */
-static void print_object(const rapt_metric *m, const rapt_score *s, const rapt_score_style *style) {
-  char text[TEXT];
-  rapt_metric_name(m, text, sizeof text);
-  printf("{\n \"name\": \"%s\",\n \"score\": ", text);
-  print_number(s->score, style->digits);
-  rapt_metric_signature(m, style, text, sizeof text);
-  printf(",\n \"signature\": \"%s\"", text);
-  if (s->mean > 0) {
-    printf(",\n \"confidence_mean\": ");
-    print_number(s->mean, style->digits);
-    printf(",\n \"confidence_var\": ");
-    print_number(s->interval, style->digits);
-    printf(",\n \"confidence\": \"\xCE\xBC = %.*f \xC2\xB1 %.*f\"", style->digits, s->mean, style->digits, s->interval);
-  }
-  char details[TEXT];
-  if (rapt_score_details(m, s, details, sizeof details) > 0) printf(",\n \"verbose_score\": \"%s\"", details);
-  for (char *rest = text, *part; (part = strsep(&rest, "|")) != NULL;) {
-    char *value = strchr(part, ':');
-    if (!value) continue;
-    *value++ = 0;
-    printf(",\n \"%s\": \"%s\"", part, value);
-  }
-  printf("\n}");
-}
-
-static rapt_status score_sentences(rapt_context *ctx, const job *j, const rapt_metric *m, const double *stats,
+static rapt_status score_sentences(rapt_context *ctx, const score_job *j, const rapt_metric *m, const double *stats,
                                    int64_t segments) {
-  const rapt_score_style style = style_of(j);
+  const rapt_score_style style = score_style(j);
   int width = rapt_metric_width(m);
   for (int64_t i = 0; i < segments; i++) {
     rapt_score s;
-    char text[TEXT];
+    char text[SCORE_TEXT];
     rapt_status status = rapt_metric_score(ctx, m, stats + i * width, &s);
     if (status != RAPT_OK) return status;
     if (j->json) {
       printf(i ? ",\n" : "[\n");
-      print_object(m, &s, &style);
+      score_print_object(m, &s, &style);
     } else {
       rapt_score_format(m, &s, &style, text, sizeof text);
       puts(text);
@@ -299,18 +219,12 @@ static rapt_status score_sentences(rapt_context *ctx, const job *j, const rapt_m
   return RAPT_OK;
 }
 
-/* What is known of one metric: the rows of all systems and what came of them. */
-typedef struct result {
-  const rapt_metric *m;
-  double **stats;          /* (systems); the pointers and the rows are owned */
-  rapt_compared *compared; /* (systems) */
-} result;
-
 /* One system: sacrebleu's lines, those of several metrics under each other by their "=". */
-static rapt_status print_one(rapt_context *ctx, const job *j, const result *results, int count, int64_t segments) {
-  char text[METRICS][TEXT];
-  size_t left[METRICS], widest = 0;
-  const rapt_score_style style = style_of(j);
+static rapt_status print_one(rapt_context *ctx, const score_job *j, const score_result *results, int count,
+                             int64_t segments) {
+  char text[SCORE_METRICS][SCORE_TEXT];
+  size_t left[SCORE_METRICS], widest = 0;
+  const rapt_score_style style = score_style(j);
   for (int k = 0; k < count; k++) {
     double sum[6 * RAPT_CHRF_ORDERS];
     rapt_score s;
@@ -321,7 +235,7 @@ static rapt_status print_one(rapt_context *ctx, const job *j, const result *resu
     s.interval = results[k].compared[0].interval;
     if (j->json) {
       printf("%s", k ? ",\n" : count > 1 ? "[\n" : "");
-      print_object(results[k].m, &s, &style);
+      score_print_object(results[k].m, &s, &style);
       continue;
     }
     rapt_score_format(results[k].m, &s, &style, text[k], sizeof text[k]);
@@ -335,81 +249,9 @@ static rapt_status print_one(rapt_context *ctx, const job *j, const result *resu
   return RAPT_OK;
 }
 
-static void format_cell(const job *j, const rapt_compared *c, char *out, size_t size) {
-  int digits = (int)j->digits, n = snprintf(out, size, "%.*f", digits, c->score);
-  if (j->bootstrap)
-    n += snprintf(out + n, size - (size_t)n, " (%.*f \xC2\xB1 %.*f)", digits, c->mean, digits, c->interval);
-  if ((j->bootstrap || j->randomize) && !isnan(c->p))
-    snprintf(out + n, size - (size_t)n, " (p = %.4f)%s", c->p, c->p > 0.05 ? "" : "*");
-}
-
-/* Characters, not bytes: columns are padded by hand. */
-static void print_padded(const char *text, size_t width) {
-  size_t shown = 0;
-  for (const char *c = text; *c; c++) shown += ((unsigned char)*c & 0xC0) != 0x80;
-  printf("%s%*s", text, shown < width ? (int)(width - shown) : 0, "");
-}
-
-static void print_table(const job *j, const result *results, int count, const input *systems) {
-  size_t first = strlen("system");
-  for (int s = 0; s < j->systems; s++)
-    if (strlen(systems[s].name) > first) first = strlen(systems[s].name);
-  size_t column = j->bootstrap ? 4 * (size_t)j->digits + 38 : j->randomize ? (size_t)j->digits + 20 : 10;
-  char text[TEXT], cell[CELL];
-  print_padded("system", first);
-  for (int k = 0; k < count; k++) {
-    rapt_metric_name(results[k].m, cell, sizeof cell);
-    printf("  ");
-    print_padded(cell, k + 1 < count ? column : 0);
-  }
-  for (int s = 0; s < j->systems; s++) {
-    putchar('\n');
-    print_padded(systems[s].name, first);
-    for (int k = 0; k < count; k++) {
-      format_cell(j, &results[k].compared[s], cell, sizeof cell);
-      printf("  ");
-      print_padded(cell, k + 1 < count ? column : 0);
-    }
-  }
-  printf("\n\n");
-  const rapt_score_style style = style_of(j);
-  for (int k = 0; k < count; k++) {
-    rapt_metric_name(results[k].m, cell, sizeof cell);
-    rapt_metric_signature(results[k].m, &style, text, sizeof text);
-    printf("%s|%s\n", cell, text);
-  }
-  if (j->bootstrap) puts("In brackets: mean and 95 % interval of the resampled corpora.");
-  if (j->bootstrap || j->randomize)
-    printf("p: of the difference to %s by %s; * where it is 0.05 at most.\n", systems[0].name,
-           j->bootstrap ? "paired bootstrap resampling" : "paired approximate randomization");
-}
-
-static void print_systems_json(const job *j, const result *results, int count, const input *systems) {
-  const rapt_score_style style = style_of(j);
-  for (int s = 0; s < j->systems; s++) {
-    printf("%s{\"system\": ", s ? ",\n " : "[");
-    print_string(systems[s].name);
-    for (int k = 0; k < count; k++) {
-      const rapt_compared *c = &results[k].compared[s];
-      char text[TEXT];
-      rapt_metric_name(results[k].m, text, sizeof text);
-      printf(",\n  \"%s\": {\"score\": %.12g", text, c->score);
-      if (j->bootstrap) printf(", \"mean\": %.12g, \"ci\": %.12g", c->mean, c->interval);
-      if (isnan(c->p))
-        printf(", \"p_value\": null");
-      else
-        printf(", \"p_value\": %.12g", c->p);
-      rapt_metric_signature(results[k].m, &style, text, sizeof text);
-      printf(", \"signature\": \"%s\"}", text);
-    }
-    putchar('}');
-  }
-  puts("]");
-}
-
 /* The rows of every system by one metric, and the test. */
-static rapt_status score_metric(rapt_context *ctx, const job *j, const input *in, const rapt_segment *const *references,
-                                result *r) {
+static rapt_status score_metric(rapt_context *ctx, const score_job *j, const score_input *in,
+                                const rapt_segment *const *references, score_result *r) {
   int64_t segments = in[0].lines.count;
   int width = rapt_metric_width(r->m), count = (int)j->references;
   for (int s = 0; s < j->systems; s++) {
@@ -437,7 +279,8 @@ static rapt_status score_metric(rapt_context *ctx, const job *j, const input *in
   return RAPT_OK;
 }
 
-static rapt_status score_all(rapt_context *ctx, const job *j, const input *in, result *results, int count) {
+static rapt_status score_all(rapt_context *ctx, const score_job *j, const score_input *in, score_result *results,
+                             int count) {
   const rapt_segment **references = calloc((size_t)j->references, sizeof *references);
   rapt_status status = references ? RAPT_OK : RAPT_ENOMEM;
   for (int r = 0; references && r < (int)j->references; r++) references[r] = in[r].lines.line;
@@ -445,23 +288,23 @@ static rapt_status score_all(rapt_context *ctx, const job *j, const input *in, r
   free(references);
   if (status != RAPT_OK) return status;
   int64_t segments = in[0].lines.count;
-  const input *systems = in + (int)j->references;
+  const score_input *systems = in + (int)j->references;
   if (j->sentence_level) return score_sentences(ctx, j, results[0].m, results[0].stats[0], segments);
   if (j->systems == 1) return print_one(ctx, j, results, count, segments);
-  (j->json ? print_systems_json : print_table)(j, results, count, systems);
+  (j->json ? score_print_json : score_print_table)(j, results, count, systems);
   return RAPT_OK;
 }
 
-static int score_texts(rapt_context *ctx, const job *j) {
-  input *in = calloc((size_t)j->files, sizeof *in);
-  result results[METRICS] = {0};
+static int score_texts(rapt_context *ctx, const score_job *j) {
+  score_input *in = calloc((size_t)j->files, sizeof *in);
+  score_result results[SCORE_METRICS] = {0};
   int count = 0, code = in ? read_inputs(ctx, j, in) : EXIT_FAILED;
   rapt_status status = in ? RAPT_OK : RAPT_ENOMEM;
-  for (int k = 0; k < METRICS && status == RAPT_OK && code == EXIT_DONE; k++) {
+  for (int k = 0; k < SCORE_METRICS && status == RAPT_OK && code == EXIT_DONE; k++) {
     if (!j->wanted[k]) continue;
-    result *r = &results[count++];
-    *r = (result){&j->metric[k], calloc((size_t)j->systems, sizeof *r->stats),
-                  calloc((size_t)j->systems, sizeof *r->compared)};
+    score_result *r = &results[count++];
+    *r = (score_result){&j->metric[k], calloc((size_t)j->systems, sizeof *r->stats),
+                        calloc((size_t)j->systems, sizeof *r->compared)};
     if (!r->stats || !r->compared) status = RAPT_ENOMEM;
   }
   if (status == RAPT_OK && code == EXIT_DONE) status = score_all(ctx, j, in, results, count);
@@ -497,7 +340,7 @@ static rapt_alignments *read_links(rapt_context *ctx, const char *path, double f
   return a;
 }
 
-static int score_alignment(rapt_context *ctx, const job *j) {
+static int score_alignment(rapt_context *ctx, const score_job *j) {
   if (strcmp(j->gold, "-") == 0 && strcmp(j->file[0], "-") == 0)
     return cli_usage(&cli_score, "standard input can be read once");
   rapt_alignments *gold = read_links(ctx, j->gold, j->gold_first, "--gold-first"), *hyp = NULL;
@@ -521,7 +364,7 @@ static int score_alignment(rapt_context *ctx, const job *j) {
 }
 
 static int score(int argc, char **argv) {
-  job j = {.wanted = {true}, .references = 1, .digits = 2, .seed = 12345, .file = argv};
+  score_job j = {.wanted = {true}, .references = 1, .digits = 2, .seed = 12345, .file = argv};
   int code = read_arguments(&j, argc, argv);
   if (code != EXIT_DONE) return code;
   rapt_context *ctx = cli_context((int)j.threads);
