@@ -8,6 +8,7 @@
 #include <rapt/graph.h>
 #include <rapt/model.h>
 #include <rapt/ops.h>
+#include <rapt/parallel.h>
 #include <rapt/recipe.h>
 #include <rapt/runs.h>
 #include <rapt/system.h>
