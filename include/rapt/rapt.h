@@ -6,6 +6,7 @@
 #include <rapt/data.h>
 #include <rapt/explain.h>
 #include <rapt/graph.h>
+#include <rapt/metrics.h>
 #include <rapt/model.h>
 #include <rapt/ops.h>
 #include <rapt/recipe.h>
