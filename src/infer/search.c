@@ -251,6 +251,7 @@ static rapt_status run(batch *b, rapt__arena *arena) {
       RAPT_TRY(rapt__stepper_step(b->search->steppers[m], b->tokens, &b->steps[m]));
     lap(&b->times->step, &since);
     b->times->steps++;
+    b->times->rows += rapt__stepper_rows(b->open_count * b->width);
     RAPT_TRY(align(b, arena));
     rapt__team_run(ctx->team, choose_row, b, b->open_count * b->width);
     RAPT_TRY(check_found(b));

@@ -23,7 +23,7 @@ typedef struct rapt__answer {
 /* Where a batch's time went; seconds. */
 typedef struct rapt__search_times {
   double encode, step, choose, move;
-  int64_t steps, tokens; /* of the decoder; of all best hypotheses */
+  int64_t steps, rows, tokens; /* of the decoder, rows of all of them, tokens of the best hypotheses */
 } rapt__search_times;
 
 /* The sources must have one rapt__stepper_length and fit the context. `prefix` begins every target. `times` is added to where
