@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { LENGTH = 8, PLANS = 8 };
+enum { PLANS = 8 };
 enum { LOGITS = 1 << 25 }; /* of a pass, about: 128 MiB */
 
 typedef struct scorer {
@@ -18,10 +18,9 @@ typedef struct scorer {
 struct rapt__forced {
   rapt_context *ctx;
   int count;
+  int64_t context; /* the shortest */
   scorer scorers[RAPT__ENSEMBLE];
 };
-
-int64_t rapt__forced_length(int64_t count) { return (count + LENGTH - 1) / LENGTH * LENGTH; }
 
 int64_t rapt__forced_rows(const rapt__forced *f, int64_t target_length, int64_t batch) {
   int64_t fit = LOGITS / (target_length * f->scorers[0].model.vocabulary);
@@ -54,8 +53,10 @@ rapt_status rapt__forced_new(rapt_context *ctx, const rapt__search_model *models
   rapt__forced *f = rapt__new(ctx, 1, sizeof *f);
   if (!f) return RAPT_ENOMEM;
   f->ctx = ctx;
+  f->context = models[0].context;
   rapt_status status = RAPT_OK;
   for (int m = 0; m < count && status == RAPT_OK; m++) {
+    if (models[m].context < f->context) f->context = models[m].context;
     f->scorers[m] = (scorer){ctx, models[m], NULL};
     status = rapt_plan_cache_new(ctx, build, &f->scorers[m], PLANS, NULL, &f->scorers[m].plans);
     f->count = m + 1;
@@ -116,8 +117,8 @@ static rapt_status finish(const rapt__forced *f, const rapt__forced_pair *p, con
 }
 
 rapt_status rapt__forced_run(rapt__forced *f, rapt__forced_pair *pairs, int64_t count, bool *aligned) {
-  int64_t rows = rapt__stepper_rows(count), s = rapt__stepper_length(pairs[0].source.count);
-  int64_t t = rapt__forced_length(pairs[0].count);
+  int64_t rows = rapt__stepper_rows(count), s = rapt__padded(pairs[0].source.count, f->context);
+  int64_t t = rapt__padded(pairs[0].count, f->context);
   double *sums = rapt__new(f->ctx, (size_t)(count * t), sizeof *sums);
   if (!sums) return RAPT_ENOMEM;
   rapt_status status = RAPT_OK;

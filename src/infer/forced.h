@@ -18,11 +18,9 @@ typedef struct rapt__forced_pair {
   float *alignment; /* (count, source.count), to be filled, or NULL; left alone where the model has none */
 } rapt__forced_pair;
 
-/* Up to this length a target of `count` tokens is padded. */
-int64_t rapt__forced_length(int64_t count);
 /* How many pairs of these lengths are worth taking at a time, `batch` at most. */
 int64_t rapt__forced_rows(const rapt__forced *forced, int64_t target_length, int64_t batch);
-/* Pairs with one rapt__stepper_length of the sources and one rapt__forced_length of the targets, which fit the context.
+/* Pairs with one rapt__padded length of the sources and one of the targets, which fit the context.
  * *aligned: whether alignments were filled. */
 rapt_status rapt__forced_run(rapt__forced *forced, rapt__forced_pair *pairs, int64_t count, bool *aligned);
 

@@ -138,7 +138,7 @@ static rapt_status translate_lines(window *w) {
   for (int64_t i = 0; i < w->count; i++) {
     const rapt__line_ids *line = &w->lines[i];
     if (line->status != RAPT_OK || line->empty) continue;
-    places[count++] = (rapt__place){{rapt__stepper_length(line->count), 0}, line->count, i};
+    places[count++] = (rapt__place){{rapt__padded(line->count, w->t->context), 0}, line->count, i};
   }
   rapt__places_sort(places, count);
   for (int64_t i = 0, n; i < count; i += n) {

@@ -86,8 +86,8 @@ static rapt_status score_pairs(window *w) {
   for (int64_t i = 0; i < w->count; i++) {
     const rapt__line_ids *source = &w->sides[0][i], *target = &w->sides[1][i];
     if (source->status != RAPT_OK) continue;
-    places[count++] =
-        (rapt__place){{rapt__stepper_length(source->count), rapt__forced_length(target->count)}, source->count, i};
+    places[count++] = (rapt__place){
+        {rapt__padded(source->count, w->t->context), rapt__padded(target->count, w->t->context)}, source->count, i};
   }
   rapt__places_sort(places, count);
   for (int64_t i = 0, n; i < count; i += n) {

@@ -61,7 +61,7 @@ static void search_all(world *w, const rapt_translate_options *given, int64_t mo
     rapt__answer found[SENTENCES];
     int64_t n = 0;
     for (int i = 0; i <= SENTENCES; i++) {
-      bool fits = i < SENTENCES && rapt__stepper_length(w->requests[i].source.count) == length;
+      bool fits = i < SENTENCES && rapt__padded(w->requests[i].source.count, w->config.context) == length;
       if (fits) some[n++] = w->requests[i];
       if (n == 0 || (n < most && i < SENTENCES)) continue;
       assert_ok(w->ctx, rapt__search_run(w->search, some, n, NULL, 0, &o, arena, found, NULL));
@@ -273,10 +273,10 @@ static void sentences_that_have_ended_cost_nothing(void **state) {
   rapt__arena arena;
   rapt__search_times times = {0};
   int64_t n = 0, tokens = 0;
-  assert_ok(w.ctx, rapt__options_check(w.ctx, &(rapt_translate_options){.beam = 4, .stopping = RAPT_STOP_FIRST}, &o));
+  assert_ok(w.ctx, rapt__options_check(w.ctx, &(rapt_translate_options){.beam = 4, .max_ratio = 1}, &o));
   rapt__arena_init(&arena, w.ctx);
   for (int i = 0; i < SENTENCES; i++)
-    if (rapt__stepper_length(w.requests[i].source.count) == 16) some[n++] = w.requests[i];
+    if (rapt__padded(w.requests[i].source.count, w.config.context) == 16) some[n++] = w.requests[i];
   assert_ok(w.ctx, rapt__search_run(w.search, some, n, NULL, 0, &o, &arena, answers, &times));
   for (int64_t i = 0; i < n; i++) tokens += answers[i].hypotheses[0].count;
   assert_int_equal(times.tokens, tokens);
