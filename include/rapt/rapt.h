@@ -13,5 +13,6 @@
 #include <rapt/runs.h>
 #include <rapt/system.h>
 #include <rapt/text.h>
+#include <rapt/translate.h>
 
 #endif
