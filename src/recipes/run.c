@@ -296,14 +296,19 @@ static rapt_status choose_directory(rapt__run *run) {
   return rapt__make_dirs(run->ctx, run->common.out);
 }
 
-/* Settings that exclude each other are refused before anything is written. The vocabulary is not known yet. */
+/* Settings that exclude each other are refused before anything is written. The vocabularies are not known yet. */
 static rapt_status check_model(rapt__run *run) {
   if (!run->recipe->architecture) return RAPT_OK;
   const rapt__model *arch = rapt__model_find(run->recipe->architecture);
-  int64_t *vocabulary = arch->vocabulary(run->model), given = *vocabulary;
-  if (given == 0) *vocabulary = 1;
+  bool two = arch->seq2seq && arch->seq2seq->source_vocabulary;
+  int64_t *sizes[2] = {arch->vocabulary(run->model), two ? arch->seq2seq->source_vocabulary(run->model) : NULL};
+  int64_t given[2];
+  for (int i = 0; i < 1 + two; i++) {
+    given[i] = *sizes[i];
+    if (given[i] == 0) *sizes[i] = 1;
+  }
   rapt_status status = arch->check(run->ctx, run->model);
-  *vocabulary = given;
+  for (int i = 0; i < 1 + two; i++) *sizes[i] = given[i];
   return status;
 }
 
