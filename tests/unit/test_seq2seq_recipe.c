@@ -136,7 +136,7 @@ static void it_learns_to_translate(void **state) {
   close_context(&memory, ctx);
 }
 
-/* Stopped in the first net, in the second one, and at the end of it. */
+/* Stopped twice in the first net, before the second one began. */
 static void a_resumed_run_is_the_same_run(void **state) {
   (void)state;
   counted_memory memory;
