@@ -177,7 +177,12 @@ static rapt_status make_model(rapt__system *y, const rapt__model *arch, const vo
 
 rapt_status rapt__system_begin(rapt__run *run, const rapt__translation_settings *s, const rapt__corpus *corpus,
                                const rapt__model *arch, const void *config, const char *name, rapt__system *out) {
-  *out = (rapt__system){.name = name, .run = run, .settings = s, .corpus = corpus};
+  *out = (rapt__system){.name = name,
+                        .run = run,
+                        .settings = s,
+                        .corpus = corpus,
+                        .train = run->train,
+                        .metric = rapt__translation_metric(s)};
   rapt__trainer_init(&out->trainer, run->ctx);
   RAPT_TRY(make_model(out, arch, config));
   out->task = (rapt__seq2seq_task){.model = out->model,
@@ -213,7 +218,7 @@ rapt_status rapt__system_train(rapt__system *system, const char *dir) {
   rapt__trainer *t = &system->trainer;
   t->task = &system->task.task;
   t->params = system->model->params;
-  t->settings = run->train;
+  t->settings = system->train;
   t->seed = (uint64_t)run->common.seed;
   t->dir = dir;
   t->tell = run->tell;
@@ -254,20 +259,18 @@ rapt_metric rapt__translation_metric(const rapt__translation_settings *s) {
   return metric;
 }
 
-static rapt_status score(rapt__run *run, const rapt__translation_settings *s, const rapt__bitext *text,
-                         rapt__translated *out) {
-  rapt_metric metric = rapt__translation_metric(s);
-  int width = rapt_metric_width(&metric);
+static rapt_status score(rapt__run *run, const rapt_metric *metric, const rapt__bitext *text, rapt__translated *out) {
+  int width = rapt_metric_width(metric);
   rapt_segment *references = rapt__arena_new(&run->arena, text->count, sizeof *references);
   double *sum = rapt__arena_new(&run->arena, (size_t)width, sizeof *sum);
   out->stats = rapt__arena_new(&run->arena, text->count, (size_t)width * sizeof *out->stats);
   if (!references || !sum || !out->stats) return RAPT_ENOMEM;
   for (size_t i = 0; i < text->count; i++)
     references[i] = (rapt_segment){text->pairs[i][RAPT__TARGET].bytes, text->pairs[i][RAPT__TARGET].size};
-  RAPT_TRY(rapt_metric_stats(run->ctx, &metric, out->lines, (const rapt_segment *const[]){references}, 1,
+  RAPT_TRY(rapt_metric_stats(run->ctx, metric, out->lines, (const rapt_segment *const[]){references}, 1,
                              (int64_t)text->count, out->stats));
-  rapt_metric_sum(&metric, out->stats, (int64_t)text->count, sum);
-  return rapt_metric_score(run->ctx, &metric, sum, &out->bleu);
+  rapt_metric_sum(metric, out->stats, (int64_t)text->count, sum);
+  return rapt_metric_score(run->ctx, metric, sum, &out->score);
 }
 
 enum { SYSTEMS = 16 };
@@ -301,5 +304,5 @@ rapt_status rapt__systems_test(rapt__system *const *systems, int count, int64_t 
     return RAPT_OK;
   }
   out->seconds = rapt__now() - begin;
-  return status == RAPT_OK ? score(run, system->settings, text, out) : status;
+  return status == RAPT_OK ? score(run, &system->metric, text, out) : status;
 }

@@ -142,13 +142,15 @@ typedef struct rapt__system {
   rapt_model *model; /* owned */
   rapt__seq2seq_task task;
   rapt__trainer trainer;
+  rapt__train_settings train; /* the run's, until changed before the training */
+  rapt_metric metric;         /* of the test; rapt__translation_metric until changed */
 } rapt__system;
 
 /* The output of a search over the test text. */
 typedef struct rapt__translated {
   rapt_segment *lines; /* [corpus->test.count] in the run's arena */
-  rapt_score bleu;
-  double *stats; /* (sentences, width of BLEU) in the run's arena */
+  rapt_score score;
+  double *stats; /* (sentences, width of the metric) in the run's arena */
   double seconds;
 } rapt__translated;
 

@@ -33,14 +33,27 @@ static void write_text(const char *dir, const char *part, int first, int count) 
   for (int i = 0; i < 2; i++) assert_int_equal(fclose(f[i]), 0);
 }
 
+/* Words of three letters, each with one sound. */
+static void write_dictionary(const char *path) {
+  static const char *const sounds[] = {"ae", "b", "k", "d", "iy", "f"};
+  FILE *f = fopen(path, "w");
+  assert_non_null(f);
+  for (int n = 0; n < 216; n++) {
+    int a = n % 6, b = n / 6 % 6, c = n / 36;
+    fprintf(f, "(\"%c%c%c\" nil (((%s) 1) ((%s %s) 0)))\n", 'a' + a, 'a' + b, 'a' + c, sounds[a], sounds[b], sounds[c]);
+  }
+  assert_int_equal(fclose(f), 0);
+}
+
 static int make_root(void **state) {
   (void)state;
   char path[300];
   if (!mkdtemp(root)) return 1;
   snprintf(path, sizeof path, "%s/home", root);
   if (setenv("RAPT_HOME", path, 1) != 0) return 1; /* runs leave nothing behind in the user's own */
-  static const char *const dirs[] = {"text", "half"};
-  for (int i = 0; i < 2; i++) {
+  if (setenv("RAPT_DATA", root, 1) != 0) return 1;
+  static const char *const dirs[] = {"text", "half", "cmudict"};
+  for (int i = 0; i < 3; i++) {
     snprintf(path, sizeof path, "%s/%s", root, dirs[i]);
     if (mkdir(path, 0700) != 0) return 1;
   }
@@ -48,6 +61,8 @@ static int make_root(void **state) {
   write_text("text", "valid", 7, 20);
   write_text("text", "test", 31, 30);
   write_text("half", "train", 0, 10);
+  snprintf(path, sizeof path, "%s/cmudict/cmudict-0.4.out", root);
+  write_dictionary(path);
   return 0;
 }
 
@@ -89,8 +104,9 @@ static rapt_status train(rapt_context *ctx, const char *name, const char *const 
                               "train.batch=16",
                               "train.lr=2e-2",
                               "train.warmup=10",
-                              "train.eval_every=40"};
-  int n = 15;
+                              "train.eval_every=40",
+                              "seq2seq.spelling=250"};
+  int n = 16;
   *h = (heard){{0}};
   for (int i = 0; i < count; i++) settings[n++] = extra[i];
   return resume ? rapt_recipe_resume(ctx, out + 4, extra, count, hear, h, result)
@@ -124,6 +140,10 @@ static void it_learns_to_translate(void **state) {
   expect(h.results, "a beam of 2 gives most");
   expect(h.results, "sentence vectors respect word order");
   expect(h.results, "mean of both");
+  const char *wrong = strstr(h.results, "wrong phonemes             PER = ");
+  if (!wrong) fail_msg("%s", h.results);
+  assert_true(strtod(wrong + strlen("wrong phonemes             PER = "), NULL) <
+              20); /* five of six guesses are wrong */
   char *page = read_file(ctx, "whole", "report.html"), *lines = read_file(ctx, "whole", "test.translated");
   expect(page, "BLEU by length of the source");
   expect(page, "Sentence vectors on two principal axes");
