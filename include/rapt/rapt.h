@@ -6,6 +6,7 @@
 #include <rapt/data.h>
 #include <rapt/explain.h>
 #include <rapt/graph.h>
+#include <rapt/metrics.h>
 #include <rapt/model.h>
 #include <rapt/ops.h>
 #include <rapt/parallel.h>
@@ -13,5 +14,6 @@
 #include <rapt/runs.h>
 #include <rapt/system.h>
 #include <rapt/text.h>
+#include <rapt/translate.h>
 
 #endif
