@@ -132,6 +132,7 @@ expect 2 '' '--repeat needs' "$rapt" bench --repeat 0
 expect 2 '' '--seconds needs' "$rapt" bench --seconds never
 expect 2 '' '--only needs' "$rapt" bench --only
 expect 2 '' 'unexpected argument' "$rapt" bench --fast
+expect 0 'beam.*tokens/s' '' "$rapt" bench --only beam --repeat 1
 expect 1 - 'nowhere' "$rapt" bench --only mlp --repeat 1 --json nowhere/bench.json
 expect 1 '' 'nowhere' "$rapt" bench --only mlp --repeat 1 --save-inputs nowhere/mlp.safetensors --json
 
