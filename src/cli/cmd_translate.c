@@ -40,18 +40,22 @@ typedef struct named {
   int *to;
 } named;
 
-static int parse_arguments(int argc, char **argv, request *r) {
-  static const char *const penalties[] = {"power", "gnmt", NULL},
-                           *const stoppings[] = {"estimate", "first", "never", NULL},
-                           *const alignments[] = {"moses", "hard", "matrix", NULL},
-                           *const formats[] = {"text", "json", NULL};
+/* What stands in the arguments and is no field of the options. */
+typedef struct choices {
+  int penalty, stopping, alignment, format;
+  int64_t seed;
+  double alpha; /* NaN: not given */
+} choices;
+
+/* One option at argv[*i]: EXIT_DONE, EXIT_USAGE after a message, or −1 for something else. */
+static int parse_option(int argc, char **argv, int *i, request *r, choices *c) {
+  static const char *const penalties[] = {"power", "gnmt", NULL}, *const formats[] = {"text", "json", NULL};
+  static const char *const stoppings[] = {"estimate", "first", "never", NULL};
+  static const char *const alignments[] = {"moses", "hard", "matrix", NULL};
   rapt_translate_options *o = &r->options;
-  int penalty = RAPT_LENGTH_GNMT, stopping = RAPT_STOP_ESTIMATE, alignment = -1, format = 0;
-  int64_t seed = 0;
-  double alpha = NAN;
   const number numbers[] = {{"--beam", &o->beam, NULL, 1, 1024},
                             {"--nbest", &o->nbest, NULL, 1, 1024},
-                            {"--length-penalty", NULL, &alpha, -10, 10},
+                            {"--length-penalty", NULL, &c->alpha, -10, 10},
                             {"--coverage", NULL, &o->beta, 0, 100},
                             {"--max-length", &o->max_length, NULL, 1, 1 << 20},
                             {"--max-ratio", NULL, &o->max_ratio, 0, 1000},
@@ -63,59 +67,91 @@ static int parse_arguments(int argc, char **argv, request *r) {
                             {"--top-k", &o->top_k, NULL, 0, 1 << 24},
                             {"--top-p", NULL, &o->top_p, 0, 1},
                             {"--min-p", NULL, &o->min_p, 0, 1},
-                            {"--seed", &seed, NULL, 0, 9007199254740992.0},
+                            {"--seed", &c->seed, NULL, 0, 9007199254740992.0},
                             {"--batch", &o->batch, NULL, 1, 4096}};
-  const named names[] = {{"--penalty", "power or gnmt", penalties, &penalty},
-                         {"--stopping", "estimate, first or never", stoppings, &stopping},
-                         {"--alignments", "moses, hard or matrix", alignments, &alignment},
-                         {"--format", "text or json", formats, &format}};
+  const named names[] = {{"--penalty", "power or gnmt", penalties, &c->penalty},
+                         {"--stopping", "estimate, first or never", stoppings, &c->stopping},
+                         {"--alignments", "moses, hard or matrix", alignments, &c->alignment},
+                         {"--format", "text or json", formats, &c->format}};
   const struct {
-    const char *name;
-    const char **to;
+    const char *name, **to;
   } texts[] = {{"--prefix", &o->prefix}, {"--score", &r->targets}, {"-o", &r->output}};
   const struct {
     const char *name;
     bool *to;
   } flags[] = {
       {"--sample", &o->sample}, {"--ban-unknown", &o->ban_unknown}, {"--replace-unknown", &o->replace_unknown}};
+  const char *value = NULL;
+  double n;
+  for (size_t k = 0; k < sizeof flags / sizeof *flags; k++)
+    if (strcmp(argv[*i], flags[k].name) == 0) {
+      *flags[k].to = true;
+      return EXIT_DONE;
+    }
+  for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++) {
+    const number *at = &numbers[k];
+    if (!cli_option(at->name, argc, argv, i, &value)) continue;
+    if (!value || !cli_number(value, &n) || n < at->min || n > at->max || (at->whole && n != floor(n)))
+      return cli_usage(&cli_translate, "%s needs a %snumber from %g to %g", at->name, at->whole ? "whole " : "",
+                       at->min, at->max);
+    if (at->whole)
+      *at->whole = (int64_t)n;
+    else
+      *at->real = n;
+    return EXIT_DONE;
+  }
+  for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+    if (!cli_option(names[k].name, argc, argv, i, &value)) continue;
+    int found = choice(value, names[k].names);
+    if (found < 0) return cli_usage(&cli_translate, "%s is %s", names[k].name, names[k].values);
+    *names[k].to = found;
+    return EXIT_DONE;
+  }
+  for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) {
+    if (!cli_option(texts[k].name, argc, argv, i, &value)) continue;
+    if (!value) return cli_usage(&cli_translate, "%s needs a value", texts[k].name);
+    *texts[k].to = value;
+    return EXIT_DONE;
+  }
+  if (!cli_option("--ensemble", argc, argv, i, &value)) return -1;
+  if (!value) return cli_usage(&cli_translate, "--ensemble needs a model directory");
+  if (r->dir_count >= MOST_MODELS) return cli_usage(&cli_translate, "more than %d models", MOST_MODELS);
+  r->dirs[r->dir_count++] = value;
+  return EXIT_DONE;
+}
+
+/* What follows from the options together. */
+static int settle(request *r, const choices *c) {
+  rapt_translate_options *o = &r->options;
+  if (!r->dirs[0]) return cli_usage(&cli_translate, "which model directory?");
+  if (!r->source) r->source = "-";
+  if (r->targets && strcmp(r->targets, "-") == 0 && strcmp(r->source, "-") == 0)
+    return cli_usage(&cli_translate, "sources and targets cannot both come from standard input");
+  r->writer.moses_list = o->nbest > 0 && !r->targets;
+  r->writer.json = c->format == 1;
+  r->writer.scores = r->targets != NULL;
+  r->writer.alignments = (alignment_format)(c->alignment + 1);
+  o->alignments = c->alignment >= 0 || r->writer.json;
+  o->length_penalty = (rapt_length_penalty)c->penalty;
+  o->stopping = (rapt_stopping)c->stopping;
+  o->seed = (uint64_t)c->seed;
+  /* Given targets are scored as they are unless a penalty is asked for. */
+  o->alpha = !isnan(c->alpha) ? c->alpha : r->targets || o->sample ? 0 : 0.6;
+  if (o->beam == 0) o->beam = !o->sample && o->nbest > 4 ? o->nbest : 4;
+  if (o->groups > 1 && o->beam % o->groups != 0)
+    return cli_usage(&cli_translate, "--groups %lld do not divide --beam %lld", (long long)o->groups,
+                     (long long)o->beam);
+  if (!o->sample && o->nbest > o->beam)
+    return cli_usage(&cli_translate, "--nbest %lld is more than --beam %lld", (long long)o->nbest, (long long)o->beam);
+  return EXIT_DONE;
+}
+
+static int parse_arguments(int argc, char **argv, request *r) {
+  choices c = {.penalty = RAPT_LENGTH_GNMT, .stopping = RAPT_STOP_ESTIMATE, .alignment = -1, .alpha = NAN};
   for (int i = 1; i < argc; i++) {
-    const char *value = NULL;
-    bool known = false;
-    double n;
-    for (size_t k = 0; k < sizeof numbers / sizeof *numbers && !known; k++) {
-      const number *at = &numbers[k];
-      if (!cli_option(at->name, argc, argv, &i, &value)) continue;
-      known = true;
-      if (!value || !cli_number(value, &n) || n < at->min || n > at->max || (at->whole && n != floor(n)))
-        return cli_usage(&cli_translate, "%s needs a %snumber from %g to %g", at->name, at->whole ? "whole " : "",
-                         at->min, at->max);
-      if (at->whole)
-        *at->whole = (int64_t)n;
-      else
-        *at->real = n;
-    }
-    for (size_t k = 0; k < sizeof names / sizeof *names && !known; k++) {
-      if (!cli_option(names[k].name, argc, argv, &i, &value)) continue;
-      known = true;
-      int found = choice(value, names[k].names);
-      if (found < 0) return cli_usage(&cli_translate, "%s is %s", names[k].name, names[k].values);
-      *names[k].to = found;
-    }
-    for (size_t k = 0; k < sizeof texts / sizeof *texts && !known; k++) {
-      if (!cli_option(texts[k].name, argc, argv, &i, &value)) continue;
-      known = true;
-      if (!value) return cli_usage(&cli_translate, "%s needs a value", texts[k].name);
-      *texts[k].to = value;
-    }
-    for (size_t k = 0; k < sizeof flags / sizeof *flags && !known; k++)
-      if (strcmp(argv[i], flags[k].name) == 0) *flags[k].to = known = true;
-    if (!known && cli_option("--ensemble", argc, argv, &i, &value)) {
-      known = true;
-      if (!value) return cli_usage(&cli_translate, "--ensemble needs a model directory");
-      if (r->dir_count >= MOST_MODELS) return cli_usage(&cli_translate, "more than %d models", MOST_MODELS);
-      r->dirs[r->dir_count++] = value;
-    }
-    if (known) continue;
+    int code = parse_option(argc, argv, &i, r, &c);
+    if (code > 0) return code;
+    if (code == EXIT_DONE) continue;
     if (argv[i][0] == '-' && argv[i][1]) return cli_usage(&cli_translate, "unknown option \"%s\"", argv[i]);
     if (!r->dirs[0])
       r->dirs[0] = argv[i];
@@ -124,27 +160,7 @@ static int parse_arguments(int argc, char **argv, request *r) {
     else
       return cli_usage(&cli_translate, "unexpected argument \"%s\" (further models go behind --ensemble)", argv[i]);
   }
-  if (!r->dirs[0]) return cli_usage(&cli_translate, "which model directory?");
-  if (!r->source) r->source = "-";
-  if (r->targets && strcmp(r->targets, "-") == 0 && strcmp(r->source, "-") == 0)
-    return cli_usage(&cli_translate, "sources and targets cannot both come from standard input");
-  r->writer.moses_list = o->nbest > 0 && !r->targets;
-  r->writer.json = format == 1;
-  r->writer.scores = r->targets != NULL;
-  r->writer.alignments = (alignment_format)(alignment + 1);
-  o->alignments = alignment >= 0 || r->writer.json;
-  o->length_penalty = (rapt_length_penalty)penalty;
-  o->stopping = (rapt_stopping)stopping;
-  o->seed = (uint64_t)seed;
-  /* Given targets are scored as they are unless a penalty is asked for. */
-  o->alpha = !isnan(alpha) ? alpha : r->targets || o->sample ? 0 : 0.6;
-  if (o->beam == 0) o->beam = !o->sample && o->nbest > 4 ? o->nbest : 4;
-  if (o->groups > 1 && o->beam % o->groups != 0)
-    return cli_usage(&cli_translate, "--groups %lld do not divide --beam %lld", (long long)o->groups,
-                     (long long)o->beam);
-  if (!o->sample && o->nbest > o->beam)
-    return cli_usage(&cli_translate, "--nbest %lld is more than --beam %lld", (long long)o->nbest, (long long)o->beam);
-  return EXIT_DONE;
+  return settle(r, &c);
 }
 
 /* ---- Work ---- */

@@ -44,13 +44,10 @@ static void put_matrix(const result_writer *w, const rapt_translation *t, const 
 }
 
 static void put_text(const result_writer *w, const rapt_translation *t, const rapt_hypothesis *h) {
-  if (w->scores) {
-    fprintf(w->to, "%.6f\n", h->score);
-    return;
-  }
   if (w->moses_list) fprintf(w->to, "%lld ||| ", (long long)t->line - 1);
-  put_line(w->to, h->text, h->size);
-  if (w->moses_list) fprintf(w->to, " ||| %.6f", h->score);
+  if (!w->scores) put_line(w->to, h->text, h->size);
+  if (w->moses_list) fputs(" ||| ", w->to);
+  if (w->moses_list || w->scores) fprintf(w->to, "%.6f", h->score);
   if (w->alignments == ALIGN_MOSES || w->alignments == ALIGN_HARD) put_alignment(w, t, h);
   fputc('\n', w->to);
   if (w->alignments == ALIGN_MATRIX) put_matrix(w, t, h);

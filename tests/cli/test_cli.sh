@@ -227,6 +227,8 @@ expect 0 '^t5 t6' '' "$rapt" translate pair source.txt "${few[@]}" --prefix 't5 
 sed 2d source.txt >full.txt
 sed 2d plain.txt >targets.txt
 expect 0 '^-[0-9.]+$' '' "$rapt" translate pair full.txt --score targets.txt
+expect 0 '^-[0-9.]+ \|\|\|( [0-9]+-[0-9]+)+$' '' "$rapt" translate pair full.txt --score targets.txt --alignments moses
+expect 0 '"translations": \[\{"text": "t' '' "$rapt" translate pair full.txt --score targets.txt --format json
 expect 1 '' 'source\.txt has 4 lines and targets\.txt 3' "$rapt" translate pair source.txt --score targets.txt
 printf 's4\n\377s5\ns4 s4 s4 s4 s4 s4 s4 s4 s4 s4 s4 s4 s4 s4 s4 s4\ns4\n' >faulty.txt
 expect 1 - 'line 2: byte 0 is not valid UTF-8' "$rapt" translate pair faulty.txt "${few[@]}"
@@ -255,6 +257,11 @@ exec 7>&-
 wait $!
 head -n 1 plain.txt >wanted.txt
 same 'a line waits for the next one' wanted.txt first.txt
+# Typed on a terminal: a prompt, the answer, the end by Ctrl-D.
+expect 0 - - sh -c "(printf 's4 s5 s6\n'; sleep 1; printf '\004') | script -qec \"'$rapt' translate pair ${few[*]}\" typed.txt"
+tr -d '\r' <typed.txt >typed-lines.txt
+expect 0 '^> ' '' grep '^> ' typed-lines.txt
+expect 0 - '' grep -xE "(> )?$(cat wanted.txt)" typed-lines.txt
 
 "$rapt" show gpt --config | sed -e 's/^data:.*/data: text.txt/; s/^out:.*/out: yaml/; s/steps: 2000/steps: 5/; s/layers: 4/layers: 1/; s/width: 128/width: 16/; s/context: 64/context: 16/' >my.yaml
 expect 0 'validation loss' 'done: yaml' "$rapt" train my.yaml
