@@ -2,7 +2,7 @@
 _rapt() {
   local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]}
   if [ "$COMP_CWORD" -eq 1 ]; then
-    mapfile -t COMPREPLY < <(compgen -W "recipes show explain train eval generate runs data bench doctor --help --version" -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W "recipes show explain train eval generate translate runs data bench doctor --help --version" -- "$word")
     return
   fi
   local words=--help
@@ -13,6 +13,15 @@ _rapt() {
     $(rapt show "${COMP_WORDS[2]}" 2>/dev/null | sed -n 's/^  \([a-z][a-z0-9_.]*\) .*/\1=/p')" ;;
   eval) words="--json --help" ;;
   generate) words="--prompt --tokens --temperature --top-k --top-p --min-p --repetition-penalty --seed --no-cache --no-echo --help" ;;
+  translate)
+    case ${COMP_WORDS[COMP_CWORD - 1]} in
+    --penalty) words="power gnmt" ;;
+    --stopping) words="estimate first never" ;;
+    --alignments) words="moses hard matrix" ;;
+    --format) words="text json" ;;
+    *) words="--beam --nbest --length-penalty --penalty --coverage --stopping --max-length --max-ratio --min-length --groups --diversity --no-repeat --prefix --ban-unknown --replace-unknown --sample --temperature --top-k --top-p --min-p --seed --ensemble --score --alignments --format --batch -o --help" ;;
+    esac
+    ;;
   data)
     if [ "$COMP_CWORD" -eq 2 ]; then
       words="list path get check --help"
