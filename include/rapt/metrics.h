@@ -46,8 +46,10 @@ typedef enum rapt_metric_kind { RAPT_BLEU, RAPT_CHRF, RAPT_TER, RAPT_WER, RAPT_P
 
 /* Tokenizers of BLEU: white space alone, mteval-v13a's, mteval-v14's international one, characters, Chinese. */
 #define RAPT_BLEU_TOKENIZER_LIST(X)                                                                                    \
-  X(RAPT_TOK_NONE, "none") X(RAPT_TOK_13A, "13a") X(RAPT_TOK_INTL, "intl") X(RAPT_TOK_CHAR, "char") X(RAPT_TOK_ZH, "z" \
-                                                                                                                   "h")
+  X(RAPT_TOK_NONE, "none")                                                                                             \
+  X(RAPT_TOK_13A, "13a")                                                                                               \
+  X(RAPT_TOK_INTL, "intl") X(RAPT_TOK_CHAR, "char") X(RAPT_TOK_ZH, "z"                                                 \
+                                                                   "h")
 typedef enum rapt_bleu_tokenizer {
 #define RAPT_BLEU_TOKENIZER_ENUM(name, text) name,
   RAPT_BLEU_TOKENIZER_LIST(RAPT_BLEU_TOKENIZER_ENUM)
@@ -118,7 +120,7 @@ RAPT_API rapt_status rapt_metric_score(rapt_context *ctx, const rapt_metric *m, 
 
 /* What a signature says beside the settings, and how figures are written. */
 typedef struct rapt_score_style {
-  int digits;      /* behind the point, 0 to 15; sacrebleu's default is 2 */
+  int digits;      /* behind the point, 0 to 15; 2 is what sacrebleu's functions write, 1 its command */
   int references;  /* how many there were */
   bool signature;  /* the line names it: "BLEU|nrefs:1|… = " instead of "BLEU = " */
   bool randomized; /* samples are of rapt_metric_randomize, not of rapt_metric_bootstrap */
@@ -145,9 +147,10 @@ typedef struct rapt_compared {
 /* Paired bootstrap resampling as sacrebleu's --paired-bs: `samples` corpora of `segments` segments drawn with replacement,
  * the same for all systems. stats[s] is (segments, width), system 0 the baseline. p = (1 + the number of samples whose
  * absolute difference, less its mean over the samples, is at least the absolute difference of the whole corpora) /
- * (samples + 1). sacrebleu asks for more than the difference instead of at least, so that two equal systems get the least p there
- * and 1 here. Random numbers are Philox's, so figures agree with sacrebleu's within sampling error; they depend on the
- * seed and not on the number of threads. RAPT_EINTERRUPTED after rapt_context_interrupt. */
+ * (samples + 1). sacrebleu counts larger differences only, which gives two equal systems the least p instead of 1 and counts
+ * ties of error rates as nothing; without ties the two agree. Random numbers are Philox's, so figures agree with sacrebleu's
+ * within sampling error; they depend on the seed and not on the number of threads. RAPT_EINTERRUPTED after
+ * rapt_context_interrupt. */
 RAPT_API rapt_status rapt_metric_bootstrap(rapt_context *ctx, const rapt_metric *m, const double *const *stats,
                                            int systems, int64_t segments, int64_t samples, uint64_t seed,
                                            rapt_compared *out);

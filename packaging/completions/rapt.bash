@@ -2,7 +2,7 @@
 _rapt() {
   local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]}
   if [ "$COMP_CWORD" -eq 1 ]; then
-    mapfile -t COMPREPLY < <(compgen -W "recipes show explain train eval generate translate runs data bench doctor --help --version" -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W "recipes show explain train eval generate score translate runs data bench doctor --help --version" -- "$word")
     return
   fi
   local words=--help
@@ -20,6 +20,20 @@ _rapt() {
     --alignments) words="moses hard matrix" ;;
     --format) words="text json" ;;
     *) words="--beam --nbest --length-penalty --penalty --coverage --stopping --max-length --max-ratio --min-length --groups --diversity --no-repeat --prefix --ban-unknown --replace-unknown --sample --temperature --top-k --top-p --min-p --seed --ensemble --score --alignments --format --batch -o --help" ;;
+    esac
+    ;;
+  score)
+    case ${COMP_WORDS[COMP_CWORD - 1]} in
+    --tokenize) words="none 13a intl char zh" ;;
+    --smooth-method) words="none floor add-k exp" ;;
+    --metrics) words="bleu chrf ter wer per bleu,chrf,ter" ;;
+    --format) words="text json" ;;
+    *)
+      words="--metrics --references --lowercase --tokenize --smooth-method --smooth-value --chrf-word-order --chrf-char-order
+        --chrf-beta --chrf-whitespace --chrf-eps-smoothing --ter-normalized --ter-no-punct --ter-asian-support
+        --ter-case-sensitive --sentence-level --confidence --paired-bootstrap --paired-randomization --samples --seed
+        --threads --format --width --alignment --gold-first --hyp-first --help"
+      ;;
     esac
     ;;
   data)

@@ -41,7 +41,7 @@ expect 2 '' 'usage: rapt' "$rapt"
 expect 0 'usage: rapt' '' "$rapt" --help
 expect 0 '^rapt [0-9]+\.[0-9]+\.[0-9]+$' '' "$rapt" --version
 expect 2 '' 'did you mean "train"' "$rapt" trian
-for c in recipes show explain train eval generate translate runs data bench doctor; do expect 0 "usage: rapt $c" '' "$rapt" "$c" --help; done
+for c in recipes show explain train eval generate score translate runs data bench doctor; do expect 0 "usage: rapt $c" '' "$rapt" "$c" --help; done
 expect 0 '^gpt ' '' "$rapt" recipes
 expect 2 '' 'unexpected argument' "$rapt" recipes more
 expect 0 'model\.layers' '' "$rapt" show gpt
@@ -66,6 +66,60 @@ expect 2 '' 'data' "$rapt" train formal-algorithms data=text.txt out=refused
 expect 2 '' 'train\.steps' "$rapt" train formal-algorithms train.steps=3 out=refused
 expect 1 - '' test -e refused
 expect 0 'kernels' '' "$rapt" doctor
+
+# Scores: a worked example, ways to give files, what is refused.
+printf 'the cat sat on the mat\nan old man\n' >ref.txt
+printf 'on the mat the cat sat\nan old man\n' >hyp.txt
+printf 'the cat sat on the mat\nan old men\n' >near.txt
+printf '1-1 2-2 3p3\n' >gold.txt
+printf '0-0 2-2 3-1\n' >links.txt
+bleu='^BLEU\|nrefs:1\|case:mixed\|eff:no\|tok:13a\|smooth:exp\|version:[0-9.]+ = [0-9.]+ 100.0/85.7/60.0/16.7 \(BP = 1.000 ratio = 1.000 hyp_len = 9 ref_len = 9\)$'
+expect 0 "$bleu" '' "$rapt" score ref.txt hyp.txt
+expect 0 '^TER\|.* = 11\.11$' '' "$rapt" score ref.txt hyp.txt --metrics ter
+expect 0 '^WER\|.* = 66\.67 \(S = 0 D = 3 I = 3 hyp_len = 9 ref_len = 9\)$' '' "$rapt" score ref.txt hyp.txt --metrics=wer
+expect 0 '= 100\.0$' '' "$rapt" score ref.txt ref.txt --metrics chrf --chrf-word-order 2 --width 1
+expect 0 '^ *chrF2\+\+\|nrefs:2' '' "$rapt" score ref.txt near.txt hyp.txt --references 2 --metrics bleu,chrf --chrf-word-order 2
+"$rapt" score ref.txt hyp.txt --format json >file.json
+"$rapt" score ref.txt --format json <hyp.txt >piped.json
+"$rapt" score ref.txt - --format json <hyp.txt >dash.json
+same 'a file and standard input score differently' file.json piped.json
+same 'nothing and - score differently' piped.json dash.json
+expect 0 '^BLEU 13a [0-9.]+$' '' python3 -c '
+import json
+s = json.load(open("file.json"))
+print(s["name"], s["tok"], s["score"])'
+"$rapt" score ref.txt hyp.txt --sentence-level --metrics ter >lines.txt
+expect 0 'TER.* = 16\.67$' '' head -n 1 lines.txt
+expect 0 'TER.* = 0\.00$' '' tail -n 1 lines.txt
+expect 0 '^near\.txt .*\(p = [0-9.]+\)' '' "$rapt" score ref.txt hyp.txt near.txt --paired-bootstrap --samples 100
+"$rapt" score ref.txt hyp.txt near.txt --paired-randomization --metrics bleu,wer --format json --threads 1 >one.json
+"$rapt" score ref.txt hyp.txt near.txt --paired-randomization --metrics bleu,wer --format json --threads 2 >two.json
+same 'a test depends on threads' one.json two.json
+expect 0 '^hyp.txt None near.txt True$' '' python3 -c '
+import json
+a, b = json.load(open("one.json"))
+print(a["system"], a["WER"]["p_value"], b["system"], 0 < b["BLEU"]["p_value"] <= 1)'
+expect 0 ' \(μ = [0-9.]+ ± [0-9.]+\) ' '' "$rapt" score ref.txt hyp.txt --confidence --samples 50
+expect 0 '^AER = 40\.00 \(precision = 66\.67 recall = 50\.00 links = 3 sure = 2 possible = 3\)$' '' "$rapt" score --alignment gold.txt links.txt --gold-first 1
+expect 0 '"aer": 0,' 'never names word 0.*--gold-first 1' "$rapt" score --alignment gold.txt gold.txt --hyp-first 0 --format json
+printf 'one\n\377\n' >broken.txt
+: >blank.txt
+expect 1 '' '^rapt: broken\.txt: line 2 is not UTF-8$' "$rapt" score ref.txt broken.txt
+expect 1 '' '^rapt: blank\.txt is empty' "$rapt" score blank.txt hyp.txt
+expect 1 '' 'ref\.txt has 2 lines and gold\.txt has 1: line 2 of ref\.txt has no partner' "$rapt" score ref.txt gold.txt
+printf '1-1 0-2\n' >zero.txt
+expect 1 '' '^rapt: zero\.txt: line 1, column 5: word 0' "$rapt" score --alignment zero.txt links.txt --gold-first 1
+expect 1 '' 'nowhere' "$rapt" score ref.txt nowhere
+expect 2 '' 'which reference' "$rapt" score
+expect 2 '' 'did you mean "bleu"' "$rapt" score ref.txt hyp.txt --metrics blue
+expect 2 '' 'one of none, 13a' "$rapt" score ref.txt hyp.txt --tokenize 14
+expect 2 '' 'whole number' "$rapt" score ref.txt hyp.txt --chrf-word-order 1.5
+expect 2 '' 'unknown option' "$rapt" score ref.txt hyp.txt --fast
+expect 2 '' 'one metric and one system' "$rapt" score ref.txt hyp.txt near.txt --sentence-level
+expect 2 '' 'needs two of them' "$rapt" score ref.txt hyp.txt --paired-bootstrap
+expect 2 '' 'needs as many files' "$rapt" score ref.txt --references 3
+expect 2 '' 'read once' "$rapt" score - -
+expect 2 '' 'beside the gold one' "$rapt" score --alignment gold.txt
 expect 2 '' 'which recipe' "$rapt" train
 expect 2 '' 'did you mean "gpt"' "$rapt" train gptt
 expect 2 '' 'model\.layers' "$rapt" train gpt model.layer=2

@@ -1,13 +1,21 @@
 #!/usr/bin/env python3
 """Writes metrics.json: what sacrebleu says of sentences made here, and of Multi30K's test set under changes that
-test_metrics.c makes too; Unicode's classes and lower case as Python has them; error rates and alignment error rates by
+test_metrics_golden.c makes too; Unicode's classes and lower case as Python has them; error rates and alignment error rates by
 plain algorithms.
 
 Needs sacrebleu 2.6.0, regex and RAPT_DATA. Usage: make_metrics.py > tests/golden/metrics.json
 """
-import gzip, json, os, random, sys, unicodedata
+import functools, gzip, json, os, random, unicodedata
 import regex
+import sacrebleu.metrics.ter
 from sacrebleu.metrics import BLEU, CHRF, TER
+from sacrebleu import significance
+from sacrebleu.significance import PairedTest
+
+# Many cases ask for the same edits again: most of the time would go there.
+edit_rate = sacrebleu.metrics.ter.translation_edit_rate
+remembered = functools.lru_cache(None)(lambda hyp, ref: edit_rate(list(hyp), list(ref)))
+sacrebleu.metrics.ter.translation_edit_rate = lambda hyp, ref: remembered(tuple(hyp), tuple(ref))
 
 rng = random.Random(7)
 NOUNS = "dog woman river market bicycle window teacher ball train garden horse bridge kitchen crowd guitar lamp".split()
@@ -136,7 +144,7 @@ def cases(texts):
 
 
 def dropped(line):
-    """Every fifth word left out, the last two moved to the front; test_metrics.c does the same."""
+    """Every fifth word left out, the last two moved to the front; test_metrics_golden.c does the same."""
     words = [w for i, w in enumerate(line.split(" ")) if i % 5 != 4]
     return " ".join(words[-2:] + words[:-2])
 
@@ -151,6 +159,28 @@ def multi30k():
         for kind, options in (("bleu", {}), ("bleu", {"tokenize": "intl", "lowercase": True}), ("chrf", {}),
                               ("chrf", {"word_order": 2}), ("ter", {}), ("ter", {"normalized": True, "no_punct": True})):
             out.append(case(name, kind, options, hyps, refs, sentences=False))
+    return out
+
+
+def comparisons(texts):
+    """Paired tests with numpy's random numbers: rapt's agree within sampling error. p_ties counts differences as large as
+    the one that is seen too, as rapt does; the same where there are none, as in BLEU and chrF."""
+    def with_ties(stats, difference):
+        return ((stats >= difference - 1e-9).sum().item() + 1) / (len(stats) + 1)
+    hyps, refs = texts["made"]
+    systems = [("a", hyps), ("b", refs[1]), ("c", refs[2])]
+    out = []
+    for test, samples in (("bs", 4000), ("ar", 4000)):
+        metrics = {"BLEU": BLEU(references=refs[:1]), "CHRF": CHRF(references=refs[:1]), "TER": TER(references=refs[:1])}
+        _, scores = PairedTest(systems, metrics, None, test_type=test, n_samples=samples)()
+        original, significance._compute_p_value = significance._compute_p_value, with_ties
+        _, tied = PairedTest(systems, metrics, None, test_type=test, n_samples=samples)()
+        significance._compute_p_value = original
+        for metric, name in (("bleu", "BLEU"), ("chrf", "chrF2"), ("ter", "TER")):
+            out.append({"test": test, "samples": samples, "metric": metric, "options": {}, "systems": [
+                {k: None if v is None else float(v) for k, v in (("score", r.score), ("mean", r.mean), ("interval", r.ci),
+                                                                ("p", r.p_value), ("p_ties", t.p_value))}
+                for r, t in zip(scores[name], tied[name])]})
     return out
 
 
@@ -233,6 +263,6 @@ def lines(values):
 texts = sets()
 made = texts["made"]
 out = {"sets": {k: {"hypotheses": h, "references": r} for k, (h, r) in texts.items()}, "cases": cases(texts),
-       "multi30k": multi30k(), "unicode": unicode(),
+       "multi30k": multi30k(), "comparisons": comparisons(texts), "unicode": unicode(),
        "errors": [errors(h, r) for h, r in zip(made[0], made[1][0])], "alignments": alignments()}
 print("{%s}" % ",\n".join('"%s":%s' % (k, lines(v) if isinstance(v, list) else compact(v)) for k, v in out.items()))
