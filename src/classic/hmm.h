@@ -35,8 +35,9 @@ double rapt__hmm_viterbi(const rapt__hmm_chain *c, const double *log_b, size_t s
 rapt_status rapt__hmm_enumerate(rapt_context *ctx, const rapt__hmm_chain *c, const double *log_b, size_t steps,
                                 double *log_likelihood, double *log_best, int32_t *path);
 
-/* step (N, N): the probabilities of log_step. False where one of them is too small for the scaled pass below. */
-#define RAPT__HMM_LEAST_STEP 1e-250
+/* step (N, N): the probabilities of log_step. False where one of them, or of log_start, is too small for the scaled pass
+ * below. */
+#define RAPT__HMM_LEAST 1e-100
 bool rapt__hmm_steps(const rapt__hmm_chain *c, double *step);
 
 /* What training needs of one sequence, by scaled probabilities. With

@@ -134,14 +134,18 @@ double rapt__hmm_expect_log(const rapt__hmm_chain *c, const double *log_b, size_
   return whole;
 }
 
-/* Below this a scaled number counts as out of range: what is above can be multiplied and divided without loss. */
-static const double smallest = 1e-280, least_sum = 1e-150;
+/* Below this a scaled number counts as out of range. Above it, times the least step, it is still a normal double: nothing that
+ * is possible can vanish unseen. */
+static const double smallest = 1e-200, least_sum = 1e-150;
+
+static bool in_range(double log_p) { return log_p == -INFINITY || exp(log_p) >= RAPT__HMM_LEAST; }
 
 bool rapt__hmm_steps(const rapt__hmm_chain *c, double *step) {
   bool fits = true;
+  for (size_t i = 0; i < c->states; i++) fits = fits && in_range(c->log_start[i]);
   for (size_t i = 0; i < c->states * c->states; i++) {
     step[i] = exp(c->log_step[i]);
-    fits = fits && (c->log_step[i] == -INFINITY || step[i] >= RAPT__HMM_LEAST_STEP);
+    fits = fits && in_range(c->log_step[i]);
   }
   return fits;
 }

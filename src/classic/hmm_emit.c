@@ -176,8 +176,10 @@ static void fit_symbols(rapt__hmm *h, const rapt__hmm_data *data, const double *
   for (size_t j = 0; j < n; j++) {
     double total = 0;
     for (size_t k = 0; k < s->symbols; k++) total += counts[j * s->symbols + k];
-    for (size_t k = 0; total > 0 && k < s->symbols; k++)
-      h->log_emit[j * s->symbols + k] = log(counts[j * s->symbols + k] / total);
+    for (size_t k = 0; total > 0 && k < s->symbols; k++) {
+      double p = counts[j * s->symbols + k] / total;
+      h->log_emit[j * s->symbols + k] = p < RAPT__HMM_LEAST ? -INFINITY : log(p);
+    }
   }
 }
 

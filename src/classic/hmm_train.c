@@ -79,12 +79,12 @@ static rapt_status expect(const rapt__hmm *h, const rapt__hmm_data *data, pass *
 }
 
 /* log of counts over their sum, into a row that stays as it is if nothing was counted. What is too small for the scaled
- * pass is taken as nothing; no sequence would notice. */
+ * pass is taken as nothing: that changes the likelihood by far less than rounding does. */
 static void set_row(double *log_row, const double *counts, size_t n) {
   double sum = 0;
   for (size_t i = 0; i < n; i++) sum += counts[i];
   for (size_t i = 0; sum > 0 && i < n; i++)
-    log_row[i] = counts[i] / sum < RAPT__HMM_LEAST_STEP ? -INFINITY : log(counts[i] / sum);
+    log_row[i] = counts[i] / sum < RAPT__HMM_LEAST ? -INFINITY : log(counts[i] / sum);
 }
 
 static void set_chain(rapt__hmm_chain *c, const double *starts, const double *moves) {

@@ -80,31 +80,39 @@ rapt_status rapt__hmm_judge_rise(rapt__hmm_run *r, const char *what, const rapt_
 
 static bool each(void *user, size_t round, double log_likelihood) {
   rapt__hmm_run *r = user;
+  (void)round;
   rapt__run *run = r->run;
   if (atomic_load(&run->ctx->interrupted)) {
     run->result->interrupted = true;
     return false;
   }
-  double now = rapt__now();
+  double now = rapt__now(), seconds = now - r->begun;
+  size_t seen = r->seen < r->rounds ? ++r->seen : r->rounds;
   if (!run->tell || now - r->told < 0.2) return true;
+  double done = r->share[0] + (r->share[1] - r->share[0]) * (double)seen / (double)r->rounds;
   r->told = now;
-  rapt_progress p = {.step = (int64_t)round,
+  rapt_progress p = {.step = (int64_t)seen,
                      .steps = (int64_t)r->rounds,
                      .loss = -log_likelihood / (double)r->steps,
                      .eval_loss = NAN,
-                     .seconds = now - r->begun,
-                     .seconds_left = NAN,
+                     .seconds = seconds,
+                     .seconds_left = seconds * (1 / done - 1),
                      .stage = r->stage};
   run->tell(run->tell_user, RAPT_EVENT_PROGRESS, &p, NULL);
   return true;
 }
 
-rapt__hmm_training rapt__hmm_told(rapt__hmm_run *r, const char *stage, size_t rounds, size_t observations) {
+rapt__hmm_training rapt__hmm_told(rapt__hmm_run *r, const char *stage, size_t rounds, size_t observations, double from,
+                                  double to) {
+  const rapt__hmm_settings *s = r->settings;
+  double width = r->part[1] - r->part[0];
   r->stage = stage;
-  r->rounds = rounds;
+  r->seen = 0;
+  r->rounds = (size_t)s->guesses * ((size_t)s->first + 1) + rounds + 1;
   r->steps = observations;
-  return (rapt__hmm_training){
-      .rounds = rounds, .tolerance = r->settings->tolerance, .floor = 1e-4, .each = each, .user = r};
+  r->share[0] = r->part[0] + from * width;
+  r->share[1] = r->part[0] + to * width;
+  return (rapt__hmm_training){.rounds = rounds, .tolerance = s->tolerance, .floor = 1e-4, .each = each, .user = r};
 }
 
 /* ---- The report ---- */
@@ -143,14 +151,27 @@ static rapt_status report(rapt__hmm_run *r) {
 
 /* ---- The run ---- */
 
+static bool chosen(const rapt__hmm_run *r, int experiment) {
+  return r->settings->experiment == RAPT__HMM_ALL || r->settings->experiment == experiment;
+}
+
 static rapt_status go_through(rapt__hmm_run *r) {
-  static rapt_status (*const parts[])(rapt__hmm_run *) = {[RAPT__HMM_WEATHER] = rapt__hmm_weather,
-                                                          [RAPT__HMM_GAUSSIANS] = rapt__hmm_gaussians,
-                                                          [RAPT__HMM_LETTERS] = rapt__hmm_letters,
-                                                          [RAPT__HMM_CHORDS] = rapt__hmm_chords,
-                                                          [RAPT__HMM_TAGS] = rapt__hmm_tags};
-  for (int i = RAPT__HMM_WEATHER; i < RAPT__HMM_EXPERIMENTS; i++)
-    if (r->settings->experiment == RAPT__HMM_ALL || r->settings->experiment == i) RAPT_TRY(parts[i](r));
+  static const struct {
+    double work; /* of the defaults, for the time left */
+    rapt_status (*run)(rapt__hmm_run *r);
+  } parts[RAPT__HMM_EXPERIMENTS] = {[RAPT__HMM_WEATHER] = {1, rapt__hmm_weather},
+                                    [RAPT__HMM_GAUSSIANS] = {1, rapt__hmm_gaussians},
+                                    [RAPT__HMM_LETTERS] = {40, rapt__hmm_letters},
+                                    [RAPT__HMM_CHORDS] = {56, rapt__hmm_chords},
+                                    [RAPT__HMM_TAGS] = {2, rapt__hmm_tags}};
+  double all = 0, done = 0;
+  for (int i = RAPT__HMM_WEATHER; i < RAPT__HMM_EXPERIMENTS; i++) all += chosen(r, i) ? parts[i].work : 0;
+  for (int i = RAPT__HMM_WEATHER; i < RAPT__HMM_EXPERIMENTS; i++) {
+    if (!chosen(r, i)) continue;
+    r->part[0] = done / all;
+    r->part[1] = (done += parts[i].work) / all;
+    RAPT_TRY(parts[i].run(r));
+  }
   return RAPT_OK;
 }
 

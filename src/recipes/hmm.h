@@ -38,8 +38,9 @@ typedef struct rapt__hmm_run {
   size_t section_count;
   int judged, missed; /* pass marks */
   const char *stage;
-  size_t rounds, steps; /* rounds of the training under way; observations in it */
+  size_t rounds, seen, steps; /* rounds of the training under way, at most, and how many were; observations in it */
   double begun, told;
+  double part[2], share[2]; /* of all work: where the experiment under way and its training begin and end */
 } rapt__hmm_run;
 
 /* ---- hmm.c ---- */
@@ -48,8 +49,10 @@ typedef struct rapt__hmm_run {
 rapt_status rapt__hmm_say(rapt__hmm_run *r, const char *fmt, ...) RAPT_PRINTF(2, 3);
 /* The same with "holds" or "does not hold" behind it. `mark`: the pass mark stands on it. */
 rapt_status rapt__hmm_judge(rapt__hmm_run *r, bool mark, bool holds, const char *fmt, ...) RAPT_PRINTF(4, 5);
-/* Settings of a training that tells its progress as `stage` and ends when the user interrupts it. */
-rapt__hmm_training rapt__hmm_told(rapt__hmm_run *r, const char *stage, size_t rounds, size_t observations);
+/* Settings of a training that tells its progress as `stage` and ends when the user interrupts it. It is the work of the
+ * experiment from `from` to `to`, of 0 … 1. */
+rapt__hmm_training rapt__hmm_told(rapt__hmm_run *r, const char *stage, size_t rounds, size_t observations, double from,
+                                  double to);
 /* What EM promises: no round falls by more than rounding. */
 rapt_status rapt__hmm_judge_rise(rapt__hmm_run *r, const char *what, const rapt__hmm_trained *trained);
 /* `svg` is kept in the run's arena, also as FILE in the run directory, and emptied. NULL after an error. */

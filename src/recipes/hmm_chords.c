@@ -163,11 +163,19 @@ static rapt_status held_out(rapt_context *ctx, const rapt__hmm *h, const chorale
   return status;
 }
 
+/* Of the work for all models, that for those with up to n states; a round takes time in proportion to n (n + 4). */
+static double share_up_to(size_t n, size_t most) {
+  double done = 0, all = 0;
+  for (size_t i = 1; i <= most; i++) *(i <= n ? &done : &all) += (double)(i * (i + 4));
+  return done / (done + all);
+}
+
 static rapt_status fit(study *s, size_t n, rapt__hmm *h, double *worst_fall, curve *c) {
   rapt__hmm_run *r = s->r;
   const rapt__hmm_shape shape = {.kind = RAPT__HMM_DISCRETE, .states = n, .symbols = s->symbols};
   const rapt__hmm_data data = {s->train.songs, s->train.at, s->train.chords, NULL};
-  rapt__hmm_training how = rapt__hmm_told(r, "chords", (size_t)r->settings->rounds, s->train.count);
+  rapt__hmm_training how = rapt__hmm_told(r, "chords", (size_t)r->settings->rounds, s->train.count,
+                                          share_up_to(n - 1, c->most), share_up_to(n, c->most));
   rapt__hmm_trained trained;
   how.tolerance *= 10;
   RAPT_TRY(rapt__hmm_new(&r->run->arena, &shape, h));

@@ -72,7 +72,8 @@ static rapt_status learn_back(rapt__hmm_run *r, int trial, sample *s, double sha
                      s->values + s->at[i] * DIMS);
   }
   const rapt__hmm_data data = {SEQUENCES, s->at, NULL, s->values};
-  rapt__hmm_training how = rapt__hmm_told(r, "gaussians", (size_t)r->settings->rounds, s->at[SEQUENCES]);
+  rapt__hmm_training how = rapt__hmm_told(r, "gaussians", (size_t)r->settings->rounds, s->at[SEQUENCES],
+                                          (double)trial / TRIALS, (double)(trial + 1) / TRIALS);
   rapt__hmm_trained trained;
   RAPT_TRY(rapt__hmm_new(&run->arena, &truth.shape, &h));
   if (trials[trial].left_right) {

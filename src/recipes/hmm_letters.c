@@ -134,7 +134,7 @@ static rapt_status train(rapt__hmm_run *r, const letters *l, int32_t *path) {
   rapt__hmm h;
   rapt__hmm_trained trained;
   double best;
-  rapt__hmm_training how = rapt__hmm_told(r, "letters", (size_t)r->settings->rounds, l->count);
+  rapt__hmm_training how = rapt__hmm_told(r, "letters", (size_t)r->settings->rounds, l->count, 0, 1);
   RAPT_TRY(rapt__hmm_new(&run->arena, &shape, &h));
   RAPT_TRY(rapt__hmm_search(run->ctx, &h, &data, (uint64_t)run->common.seed, STREAM, (size_t)r->settings->guesses,
                             (size_t)r->settings->first, &how, &trained));
