@@ -121,8 +121,8 @@ size_t rapt__hmm_parameters(const rapt__hmm *h) {
   return sum + n * (s->parts - 1) + n * s->parts * (s->dims + cov);
 }
 
-double rapt__hmm_bic(const rapt__hmm *h, double log_likelihood, size_t observations) {
-  return -2 * log_likelihood + (double)rapt__hmm_parameters(h) * log((double)observations);
+double rapt__hmm_bic(double log_likelihood, size_t parameters, size_t observations) {
+  return -2 * log_likelihood + (double)parameters * log((double)observations);
 }
 
 /* ---- Sampling ---- */

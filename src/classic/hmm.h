@@ -92,10 +92,11 @@ rapt_status rapt__hmm_prepare(rapt_context *ctx, rapt__hmm *h);
 rapt_status rapt__hmm_check(rapt_context *ctx, const rapt__hmm *h, const rapt__hmm_data *data);
 /* A state leads to itself and the next `reach` states only, and sequences begin in the first. */
 void rapt__hmm_left_right(rapt__hmm *h, size_t reach);
-/* Free parameters: what can happen counts, less one for each sum to one. */
+/* Free parameters: what can happen counts, less one for each sum to one. To be asked before training, for what training itself
+ * finds to be zero was free. */
 size_t rapt__hmm_parameters(const rapt__hmm *h);
 /* −2 log-likelihood + parameters · log(observations) (Schwarz 1978): the smaller, the better. */
-double rapt__hmm_bic(const rapt__hmm *h, double log_likelihood, size_t observations);
+double rapt__hmm_bic(double log_likelihood, size_t parameters, size_t observations);
 /* A sequence drawn from the model: states (T), and symbols (T) or values (T, D); states may be NULL. */
 void rapt__hmm_sample(const rapt__hmm *h, uint64_t seed, uint64_t stream, size_t steps, int32_t *states,
                       int32_t *symbols, double *values);

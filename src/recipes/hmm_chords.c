@@ -179,11 +179,12 @@ static rapt_status fit(study *s, size_t n, rapt__hmm *h, double *worst_fall, cur
   rapt__hmm_trained trained;
   how.tolerance *= 10;
   RAPT_TRY(rapt__hmm_new(&r->run->arena, &shape, h));
+  size_t parameters = rapt__hmm_parameters(h);
   RAPT_TRY(rapt__hmm_search(r->run->ctx, h, &data, (uint64_t)r->run->common.seed, STREAM + 10000 * n,
                             (size_t)r->settings->guesses, (size_t)r->settings->first, &how, &trained));
   *worst_fall = fmax(*worst_fall, trained.worst_fall);
   c->states[n - 1] = (double)n;
-  c->bic[n - 1] = rapt__hmm_bic(h, trained.log_likelihood, s->train.count);
+  c->bic[n - 1] = rapt__hmm_bic(trained.log_likelihood, parameters, s->train.count);
   c->train[n - 1] = -trained.log_likelihood / (double)s->train.count;
   RAPT_TRY(held_out(r->run->ctx, h, &s->valid, &c->held[n - 1]));
   if (n == 1 || c->bic[n - 1] < c->bic[c->best - 1]) c->best = n;

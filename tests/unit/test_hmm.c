@@ -237,7 +237,7 @@ static void the_criterion_finds_the_states(void **state) {
     assert_ok(f.ctx, rapt__hmm_new(&f.arena, &shape, &h));
     assert_int_equal(rapt__hmm_parameters(&h), n - 1 + n * (n - 1) + n * 3);
     assert_ok(f.ctx, rapt__hmm_search(f.ctx, &h, &data, 6, 0, 12, 20, &how, &trained));
-    bic[n] = rapt__hmm_bic(&h, trained.log_likelihood, STEPS);
+    bic[n] = rapt__hmm_bic(trained.log_likelihood, n - 1 + n * (n - 1) + n * 3, STEPS);
   }
   assert_true(bic[2] < bic[1] && bic[2] < bic[3] && bic[3] < bic[4]);
   end(&f);
