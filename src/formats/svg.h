@@ -69,7 +69,7 @@ typedef struct rapt__digraph {
   const rapt__svg_node *nodes;
   const rapt__svg_edge *edges;   /* drawn in this order, below the nodes */
   size_t node_count, edge_count; /* at most 2000 and 20000 */
-  bool placed;                   /* else the nodes stand on a circle, from the left clockwise */
+  bool placed;                   /* else the nodes stand on an ellipse, from the left clockwise */
   bool straight;                 /* lines without heads; else curved arrows */
   double radius;                 /* of a node; 0: 26 */
   double width, height;          /* in pixels; 0: 720 by 420 */

@@ -64,7 +64,7 @@ static rapt_status add_loop(rapt__text *out, const rapt__svg_edge *e, point at, 
   RAPT_TRY(add(out, "\"/>\n"));
   if (head) RAPT_TRY(add_head(out, e, b, d));
   if (!e->label) return RAPT_OK;
-  double away = 2.45 * radius;
+  double away = 2.3 * radius + 16;
   return rapt__svg_text(out, "mid", at.x + away * cos(angle), at.y + away * sin(angle) + 4, false, e->label);
 }
 
@@ -110,9 +110,10 @@ static rapt_status add_node(rapt__text *out, const rapt__svg_node *n, point at, 
 static point place(const rapt__digraph *g, size_t i, double width, double height) {
   if (g->placed) return (point){g->nodes[i].x, g->nodes[i].y};
   double angle = pi + 2 * pi * (double)i / (double)g->node_count, title = g->title ? 30 : 0;
-  double radius = g->radius > 0 ? g->radius : RADIUS, ring = fmin(width, height - title) / 2 - 3.4 * radius;
-  if (g->node_count == 1) ring = 0;
-  return (point){width / 2 + fmax(ring, 0) * cos(angle), (height + title) / 2 + fmax(ring, 0) * sin(angle)};
+  double radius = g->radius > 0 ? g->radius : RADIUS, room = g->node_count == 1 ? 1e9 : 3.2 * radius;
+  double across = fmax(width / 2 - room, 0), down = fmax((height - title) / 2 - room, 0);
+  across = fmin(across, 1.6 * fmax(down, 100)); /* an ellipse, but not a line */
+  return (point){width / 2 + across * cos(angle), (height + title) / 2 + down * sin(angle)};
 }
 
 static rapt_status check(rapt_context *ctx, const rapt__digraph *g) {

@@ -26,14 +26,18 @@ static rapt_status diagram(rapt__arena *arena, rapt__text *out, const char *titl
       if (!edges[count++].label) return RAPT_ENOMEM;
     }
   }
-  double side = n <= 3 ? 320 : n <= 8 ? 560 : 760;
+  double radius = 26;
+  for (size_t i = 0; i < n; i++) radius = fmax(radius, 3.6 * (double)strlen(names[i]) + 4);
   const rapt__digraph graph = {.title = title,
                                .nodes = nodes,
                                .edges = edges,
                                .node_count = n,
                                .edge_count = count,
-                               .width = n <= 3 ? 560 : 760,
-                               .height = side};
+                               .radius = fmin(radius, 44),
+                               .width = n <= 2 ? 560 : 760,
+                               .height = n <= 2   ? 210
+                                         : n <= 8 ? 620
+                                                  : 760};
   return rapt__svg_digraph(out, &graph);
 }
 
