@@ -93,7 +93,7 @@ static rapt_status learn_back(rapt__hmm_run *r, const rapt__hmm *truth) {
   }
   const rapt__hmm_data data = {SEQUENCES, at, symbols, NULL};
   rapt__hmm h;
-  rapt__hmm_training how = rapt__hmm_told(r, "weather", 1000, at[SEQUENCES], 0, 1);
+  rapt__hmm_training how = rapt__hmm_told(r, "weather", 5 * (size_t)r->settings->rounds, at[SEQUENCES], 0, 1);
   rapt__hmm_trained trained;
   double known;
   how.tolerance = 1e-9;
