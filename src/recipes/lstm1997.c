@@ -21,11 +21,13 @@ rapt_status rapt__lstm1997_new(rapt_context *ctx, const rapt__lstm1997_shape *sh
   net->units = shape->blocks * block_size(net);
   net->fed = shape->gates_seen ? net->units : cells;
   net->row = 1 + net->fed + shape->inputs;
+  net->seen = 1 + cells + (shape->shortcuts ? shape->inputs : 0);
   double **const parts[] = {&net->weights, &net->outward,  &net->net, &net->y,     &net->state, &net->before,
                             &net->trace_c, &net->trace_in, &net->out, &net->delta, &net->error};
   const size_t units = (size_t)net->units, row = (size_t)net->row, all = (size_t)cells, outs = (size_t)shape->outputs;
-  const size_t sizes[] = {units * row, outs * (1 + all), units, units, all, (size_t)net->fed,
-                          all * row,   all * row,        outs,  outs,  all};
+  const size_t sizes[] = {
+      units * row, outs * (size_t)net->seen, units, units, all, (size_t)net->fed, all * row, all * row, outs, outs,
+      all};
   size_t total = 0;
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) total += sizes[i];
   double *memory = rapt__new(ctx, total, sizeof *memory);
@@ -47,7 +49,7 @@ void rapt__lstm1997_start(rapt__lstm1997 *net, uint64_t seed, double range, doub
   uint64_t drawn = 0;
   for (int i = 0; i < net->units * net->row; i++)
     net->weights[i] = range * (2 * rapt__rng_uniform(seed, STREAM_WEIGHTS, drawn++) - 1);
-  for (int i = 0; i < s->outputs * (1 + cell_count(net)); i++)
+  for (int i = 0; i < s->outputs * net->seen; i++)
     net->outward[i] = range * (2 * rapt__rng_uniform(seed, STREAM_WEIGHTS, drawn++) - 1);
   for (int j = 0; j < s->blocks; j++) {
     double *block = net->weights + j * block_size(net) * net->row;
@@ -56,14 +58,14 @@ void rapt__lstm1997_start(rapt__lstm1997 *net, uint64_t seed, double range, doub
     if (s->all_biases) continue;
     for (int v = 0; v < s->cells; v++) block[(GATES + v) * net->row] = 0;
   }
-  for (int k = 0; k < s->outputs && !s->all_biases; k++) net->outward[k * (1 + cell_count(net))] = 0;
+  for (int k = 0; k < s->outputs && !s->all_biases; k++) net->outward[k * net->seen] = 0;
   rapt__lstm1997_reset(net);
 }
 
 int rapt__lstm1997_weight_count(const rapt__lstm1997 *net) {
   const rapt__lstm1997_shape *s = &net->shape;
   int without = s->all_biases ? 0 : cell_count(net) + s->outputs;
-  return net->units * net->row + s->outputs * (1 + cell_count(net)) - without;
+  return net->units * net->row + s->outputs * net->seen - without;
 }
 
 void rapt__lstm1997_reset(rapt__lstm1997 *net) {
@@ -125,11 +127,12 @@ void rapt__lstm1997_step(rapt__lstm1997 *net, const rapt__sparse *x, bool learni
 
 const double *rapt__lstm1997_outputs(rapt__lstm1997 *net) {
   const rapt__lstm1997_shape *s = &net->shape;
-  int size = 1 + cell_count(net);
+  int cells = cell_count(net);
   for (int k = 0; k < s->outputs; k++) {
-    const double *w = net->outward + k * size;
+    const double *w = net->outward + k * net->seen;
     double sum = w[0];
-    for (int c = 0; c < size - 1; c++) sum += w[1 + c] * net->y[c / s->cells * block_size(net) + GATES + c % s->cells];
+    for (int c = 0; c < cells; c++) sum += w[1 + c] * net->y[c / s->cells * block_size(net) + GATES + c % s->cells];
+    for (int i = 0; i < net->x.count && s->shortcuts; i++) sum += w[1 + cells + net->x.index[i]] * net->x.value[i];
     net->out[k] = logistic(sum);
   }
   return net->out;
@@ -138,18 +141,25 @@ const double *rapt__lstm1997_outputs(rapt__lstm1997 *net) {
 /* −∂E/∂y of every cell, and the change of the weights into the outputs. */
 static void learn_outputs(rapt__lstm1997 *net, const double *target, double rate) {
   const rapt__lstm1997_shape *s = &net->shape;
-  int cells = cell_count(net), size = 1 + cells;
-  for (int k = 0; k < s->outputs; k++) net->delta[k] = (target[k] - net->out[k]) * net->out[k] * (1 - net->out[k]);
+  int cells = cell_count(net);
+  for (int k = 0; k < s->outputs; k++) {
+    double slope = s->entropy ? 1 : net->out[k] * (1 - net->out[k]);
+    net->delta[k] = (target[k] - net->out[k]) * slope;
+  }
   for (int c = 0; c < cells; c++) {
     double y = net->y[c / s->cells * block_size(net) + GATES + c % s->cells], error = 0;
     for (int k = 0; k < s->outputs; k++) {
-      double *w = net->outward + k * size + 1 + c;
+      double *w = net->outward + k * net->seen + 1 + c;
       error += *w * net->delta[k];
       *w += rate * net->delta[k] * y;
     }
     net->error[c] = error;
   }
-  for (int k = 0; k < s->outputs && s->all_biases; k++) net->outward[k * size] += rate * net->delta[k];
+  for (int k = 0; k < s->outputs; k++) {
+    double *w = net->outward + k * net->seen, by = rate * net->delta[k];
+    if (s->all_biases) w[0] += by;
+    for (int i = 0; i < net->x.count && s->shortcuts; i++) w[1 + cells + net->x.index[i]] += by * net->x.value[i];
+  }
 }
 
 static void add_trace(double *w, double by, const double *trace, int count) {

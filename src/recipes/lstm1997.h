@@ -23,15 +23,18 @@ typedef struct rapt__lstm1997_shape {
   int inputs, outputs, blocks, cells; /* cells of a block */
   bool gates_seen; /* gates are sources of y(t−1) beside the cells, as in the paper's experiments */
   bool all_biases; /* cells and outputs have biases too, not gates alone */
+  bool shortcuts;  /* outputs see x(t) directly beside the cells, as in Gers et al. 2000 */
+  bool entropy; /* E(t) is the cross-entropy −Σ target ln o + (1 − target) ln(1 − o), not ½ Σ (target − o)² */
 } rapt__lstm1997_shape;
 
 typedef struct rapt__lstm1997 {
   rapt__lstm1997_shape shape;
   int units, row; /* gates and cells of all blocks; weights into one of them */
   int fed;        /* sources of y(t−1) */
+  int seen;       /* weights into an output */
   double *
       weights; /* owned, with all that follows: (units, row): bias, y(t−1), inputs; a block: input gate, output gate, cells */
-  double *outward;            /* (outputs, 1 + blocks·cells): bias, cells */
+  double *outward;            /* (outputs, seen): bias, cells, inputs with shortcuts */
   double *net, *y;            /* (units): net input; activation */
   double *state;              /* (blocks·cells) */
   double *before;             /* (fed): y(t−1) */

@@ -130,7 +130,7 @@ static void learn_outputs(rapt__plain_rnn *net, const double *target, double rat
   memset(e, 0, (size_t)net->hidden * sizeof(double));
   for (int k = 0; k < net->outputs; k++) {
     double *w = net->outward + k * (1 + net->hidden);
-    double delta = (target[k] - net->out[k]) * net->out[k] * (1 - net->out[k]);
+    double slope = net->entropy ? 1 : net->out[k] * (1 - net->out[k]), delta = (target[k] - net->out[k]) * slope;
     w[0] += rate * delta;
     for (int j = 0; j < net->hidden; j++) {
       e[j] += w[1 + j] * delta;

@@ -7,12 +7,18 @@
 #include "recipes/plain_rnn.h"
 #include "recipes/rounds.h"
 
-enum { RAPT__REBER_LSTM_2, RAPT__REBER_LSTM_1, RAPT__REBER_RTRL, RAPT__REBER_ELMAN, RAPT__REBER_METHODS };
+enum {
+  RAPT__REBER_LSTM_2,
+  RAPT__REBER_LSTM_1,
+  RAPT__REBER_FIRST, /* LSTM with the paper's connections, error and rate, as far as they are known */
+  RAPT__REBER_RTRL,
+  RAPT__REBER_ELMAN,
+  RAPT__REBER_METHODS
+};
 
 typedef struct rapt__reber_settings {
   int64_t seeds, strings, sequences, check;
   double rate, rtrl_rate, elman_rate;
-  bool gates_seen;
 } rapt__reber_settings;
 
 /* Training and test strings of a seed, drawn independently as the grammar gives them. */

@@ -10,7 +10,11 @@
 enum { SYMBOLS = RAPT__REBER_SYMBOLS, RTRL_HIDDEN = 12, ELMAN_HIDDEN = 15 };
 
 const char *const rapt__reber_method_names[] = {"LSTM, 3 blocks of size 2", "LSTM, 4 blocks of size 1",
-                                                "RTRL, 12 units", "Elman, 15 units"};
+                                                "LSTM, 3 blocks of size 2, without shortcuts", "RTRL, 12 units",
+                                                "Elman, 15 units"};
+
+/* Of the net without shortcuts: the paper's. */
+#define FIRST_RATE 0.5
 
 rapt_status rapt__reber_sets_draw(rapt__run *run, const rapt__reber_settings *s, uint64_t seed,
                                   rapt__reber_sets *sets) {
@@ -25,23 +29,36 @@ rapt_status rapt__reber_sets_draw(rapt__run *run, const rapt__reber_settings *s,
   return RAPT_OK;
 }
 
-static bool is_lstm(const rapt__reber_trial *t) {
-  return t->method == RAPT__REBER_LSTM_2 || t->method == RAPT__REBER_LSTM_1;
+static bool is_lstm(const rapt__reber_trial *t) { return t->method <= RAPT__REBER_FIRST; }
+
+static double rate_of(const rapt__reber_trial *t) {
+  const rapt__reber_settings *s = t->settings;
+  switch (t->method) {
+  case RAPT__REBER_FIRST: return FIRST_RATE;
+  case RAPT__REBER_RTRL: return s->rtrl_rate;
+  case RAPT__REBER_ELMAN: return s->elman_rate;
+  default: return s->rate;
+  }
 }
 
 rapt_status rapt__reber_trial_begin(rapt_context *ctx, rapt__reber_trial *t) {
-  bool pairs = t->method == RAPT__REBER_LSTM_2, rtrl = t->method == RAPT__REBER_RTRL;
+  bool single = t->method == RAPT__REBER_LSTM_1, first = t->method == RAPT__REBER_FIRST;
+  bool rtrl = t->method == RAPT__REBER_RTRL;
   if (!is_lstm(t)) {
     RAPT_TRY(rapt__plain_rnn_new(ctx, SYMBOLS, rtrl ? RTRL_HIDDEN : ELMAN_HIDDEN, SYMBOLS, 1,
                                  rtrl ? RAPT__PLAIN_RTRL : RAPT__PLAIN_ELMAN, &t->plain));
+    t->plain.entropy = true;
     rapt__plain_rnn_start(&t->plain, t->seed, 0.2);
     return RAPT_OK;
   }
   rapt__lstm1997_shape shape = {.inputs = SYMBOLS,
                                 .outputs = SYMBOLS,
-                                .blocks = pairs ? 3 : 4,
-                                .cells = pairs ? 2 : 1,
-                                .gates_seen = t->settings->gates_seen};
+                                .blocks = single ? 4 : 3,
+                                .cells = single ? 1 : 2,
+                                .gates_seen = first,
+                                .all_biases = !first,
+                                .shortcuts = !first,
+                                .entropy = !first};
   RAPT_TRY(rapt__lstm1997_new(ctx, &shape, &t->lstm));
   rapt__lstm1997_start(&t->lstm, t->seed, 0.2, 0, -1);
   return RAPT_OK;
@@ -74,16 +91,16 @@ static const double *read_symbol(rapt__reber_trial *t, int symbol, bool learning
 }
 
 static void learn_string(rapt__reber_trial *t, const rapt__reber_string *string) {
-  const rapt__reber_settings *s = t->settings;
+  double rate = rate_of(t);
   reset(t);
   for (int i = 0; i + 1 < string->length; i++) {
     double target[SYMBOLS] = {0};
     target[string->symbol[i + 1]] = 1;
     read_symbol(t, string->symbol[i], true);
     if (is_lstm(t))
-      rapt__lstm1997_learn(&t->lstm, target, s->rate);
+      rapt__lstm1997_learn(&t->lstm, target, rate);
     else
-      rapt__plain_rnn_learn(&t->plain, target, t->method == RAPT__REBER_RTRL ? s->rtrl_rate : s->elman_rate, 0);
+      rapt__plain_rnn_learn(&t->plain, target, rate, 0);
   }
 }
 
