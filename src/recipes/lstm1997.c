@@ -44,7 +44,8 @@ void rapt__lstm1997_free(rapt_context *ctx, rapt__lstm1997 *net) {
   *net = (rapt__lstm1997){0};
 }
 
-void rapt__lstm1997_start(rapt__lstm1997 *net, uint64_t seed, double range, double in_bias, double out_bias) {
+void rapt__lstm1997_start(rapt__lstm1997 *net, uint64_t seed, double range, rapt__lstm1997_bias in_bias,
+                          rapt__lstm1997_bias out_bias) {
   const rapt__lstm1997_shape *s = &net->shape;
   uint64_t drawn = 0;
   for (int i = 0; i < net->units * net->row; i++)
@@ -53,8 +54,8 @@ void rapt__lstm1997_start(rapt__lstm1997 *net, uint64_t seed, double range, doub
     net->outward[i] = range * (2 * rapt__rng_uniform(seed, STREAM_WEIGHTS, drawn++) - 1);
   for (int j = 0; j < s->blocks; j++) {
     double *block = net->weights + j * block_size(net) * net->row;
-    block[IN_GATE * net->row] = (j + 1) * in_bias;
-    block[OUT_GATE * net->row] = (j + 1) * out_bias;
+    block[IN_GATE * net->row] = in_bias.first + j * in_bias.step;
+    block[OUT_GATE * net->row] = out_bias.first + j * out_bias.step;
     if (s->all_biases) continue;
     for (int v = 0; v < s->cells; v++) block[(GATES + v) * net->row] = 0;
   }

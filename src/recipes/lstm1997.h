@@ -27,6 +27,10 @@ typedef struct rapt__lstm1997_shape {
   bool entropy; /* E(t) is the cross-entropy −Σ target ln o + (1 − target) ln(1 − o), not ½ Σ (target − o)² */
 } rapt__lstm1997_shape;
 
+typedef struct rapt__lstm1997_bias {
+  double first, step;
+} rapt__lstm1997_bias;
+
 typedef struct rapt__lstm1997 {
   rapt__lstm1997_shape shape;
   int units, row; /* gates and cells of all blocks; weights into one of them */
@@ -45,10 +49,11 @@ typedef struct rapt__lstm1997 {
 } rapt__lstm1997;
 
 /* Weights are uniform in [−range, range], from `seed` alone; the biases of the gates of block j = 0, 1, … begin at
- * (j + 1)·in_bias and (j + 1)·out_bias. */
+ * first + j·step of `in_bias` and `out_bias`. */
 rapt_status rapt__lstm1997_new(rapt_context *ctx, const rapt__lstm1997_shape *shape, rapt__lstm1997 *net);
 void rapt__lstm1997_free(rapt_context *ctx, rapt__lstm1997 *net);
-void rapt__lstm1997_start(rapt__lstm1997 *net, uint64_t seed, double range, double in_bias, double out_bias);
+void rapt__lstm1997_start(rapt__lstm1997 *net, uint64_t seed, double range, rapt__lstm1997_bias in_bias,
+                          rapt__lstm1997_bias out_bias);
 int rapt__lstm1997_weight_count(const rapt__lstm1997 *net); /* that are learnt */
 
 /* Forgets states, activations and traces: a sequence begins. */

@@ -60,7 +60,7 @@ rapt_status rapt__reber_trial_begin(rapt_context *ctx, rapt__reber_trial *t) {
                                 .shortcuts = !first,
                                 .entropy = !first};
   RAPT_TRY(rapt__lstm1997_new(ctx, &shape, &t->lstm));
-  rapt__lstm1997_start(&t->lstm, t->seed, 0.2, 0, -1);
+  rapt__lstm1997_start(&t->lstm, t->seed, 0.2, (rapt__lstm1997_bias){0, 0}, (rapt__lstm1997_bias){-1, -1});
   return RAPT_OK;
 }
 
