@@ -196,7 +196,7 @@ static void fit_to_time(loop *l) {
 static rapt_status train(loop *l) {
   rapt__trainer *t = l->t;
   int64_t saved = -1, evaluated = -1, sampled = -1;
-  bool stop = false;
+  bool stop = t->settings.patience > 0 && t->worse >= t->settings.patience; /* a resumed run that had ended early */
   while (t->step < t->settings.steps && !stop) {
     RAPT_TRY(one_step(l));
     fit_to_time(l);
