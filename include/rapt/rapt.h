@@ -7,6 +7,7 @@
 #include <rapt/explain.h>
 #include <rapt/graph.h>
 #include <rapt/model.h>
+#include <rapt/music.h>
 #include <rapt/ops.h>
 #include <rapt/recipe.h>
 #include <rapt/runs.h>

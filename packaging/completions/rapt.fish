@@ -26,7 +26,7 @@ complete -c rapt -n "__fish_seen_subcommand_from bench" -l list -d "the works"
 complete -c rapt -n "__fish_seen_subcommand_from bench" -l profile -d "time of one work, op by op"
 complete -c rapt -n "__fish_seen_subcommand_from bench" -f -a "(rapt bench --list 2>/dev/null | awk '{print \$1}')"
 complete -c rapt -n "__fish_seen_subcommand_from bench" -l only -x -a "(rapt bench --list 2>/dev/null | awk '{print \$1}')"
-for option in prompt tokens temperature top-k top-p min-p repetition-penalty seed
+for option in prompt tokens temperature top-k top-p min-p repetition-penalty seed frames tempo out
   complete -c rapt -n "__fish_seen_subcommand_from generate" -l $option -r
 end
 complete -c rapt -n "__fish_seen_subcommand_from generate" -l no-cache

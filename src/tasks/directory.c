@@ -150,8 +150,8 @@ rapt_status rapt_model_load(rapt_context *ctx, const char *dir, rapt_model **out
   const char *type = json_string_value(json_object_get(root, "model_type"));
   const rapt__model *arch = type ? rapt__model_find(type) : NULL;
   if (status == RAPT_OK && !arch)
-    status = rapt__fail(ctx, RAPT_EUNSUPPORTED, "%s: model_type \"%s\" is not supported; rapt has gpt2", config,
-                        type ? type : "");
+    status = rapt__fail(ctx, RAPT_EUNSUPPORTED, "%s: model_type \"%s\" is not supported; rapt has gpt2 and music-rnn",
+                        config, type ? type : "");
   if (status == RAPT_OK) status = check_foreign(ctx, root, config);
   if (status == RAPT_OK) {
     status = rapt_tokenizer_load(ctx, dir, &tokenizer);
@@ -179,7 +179,8 @@ rapt_status rapt_model_save(const rapt_model *model, const char *dir) {
   char *generation = rapt__path_join(ctx, dir, "generation_config.json");
   static const char defaults[] = "{\n  \"do_sample\": true,\n  \"temperature\": 0.8\n}\n";
   rapt_status status = config && weights && generation ? write_config(model, config) : RAPT_ENOMEM;
-  if (status == RAPT_OK) status = rapt__file_replace(ctx, generation, defaults, sizeof defaults - 1);
+  if (status == RAPT_OK && rapt_model_get_kind(model) == RAPT_KIND_LANGUAGE)
+    status = rapt__file_replace(ctx, generation, defaults, sizeof defaults - 1);
   if (status == RAPT_OK && model->tokenizer) status = rapt_tokenizer_save(model->tokenizer, dir);
   if (status == RAPT_OK) status = rapt__model_write_weights(model, weights);
   rapt__free(ctx, config);

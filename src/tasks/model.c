@@ -2,7 +2,20 @@
 #include "tasks/model.h"
 
 #include <math.h>
+#include <rapt/music.h>
 #include <string.h>
+
+rapt_model_kind rapt_model_get_kind(const rapt_model *model) {
+  return model->arch->music ? RAPT_KIND_MUSIC : RAPT_KIND_LANGUAGE;
+}
+
+rapt_status rapt__model_must_be(const rapt_model *model, rapt_model_kind kind) {
+  static const char *const names[] = {[RAPT_KIND_LANGUAGE] = "text", [RAPT_KIND_MUSIC] = "music"};
+  rapt_model_kind is = rapt_model_get_kind(model);
+  if (is == kind) return RAPT_OK;
+  return rapt__fail(model->ctx, RAPT_EUNSUPPORTED, "%s is a model of %s, and a model of %s is needed",
+                    model->arch->name, names[is], names[kind]);
+}
 
 static rapt_status build_pass(void *user, rapt_graph *graph, const int64_t key[4], rapt_tensor **outputs, int *count) {
   rapt_model *model = user;
@@ -42,7 +55,8 @@ rapt_status rapt__model_empty(rapt_context *ctx, const rapt__model *arch, rapt_t
   if (status == RAPT_OK) status = rapt_plan_cache_new(ctx, build_pass, model, 4, NULL, &model->plans);
   rapt__config config = {arch->keys, model->config};
   if (status == RAPT_OK) status = rapt__config_defaults(ctx, &model->arena, &config, 1);
-  if (status == RAPT_OK && tokenizer) *arch->vocabulary(model->config) = rapt_tokenizer_size(tokenizer);
+  if (status == RAPT_OK && tokenizer && arch->vocabulary)
+    *arch->vocabulary(model->config) = rapt_tokenizer_size(tokenizer);
   if (status != RAPT_OK) {
     rapt_model_free(model);
     return status;
@@ -51,10 +65,14 @@ rapt_status rapt__model_empty(rapt_context *ctx, const rapt__model *arch, rapt_t
   return RAPT_OK;
 }
 
-rapt_status rapt__model_declare(rapt_model *model) {
-  RAPT_TRY(model->arch->check(model->ctx, model->config));
-  rapt_graph *graph;
-  RAPT_TRY(rapt_graph_new(model->ctx, &graph));
+/* One small pass of an architecture of any kind. */
+static void build_small(rapt_model *model, rapt_graph *graph) {
+  if (model->arch->music) {
+    rapt__music_pass music = {.graph = graph, .params = model->params, .config = model->config};
+    music.before = rapt_input(graph, "before", RAPT_F32, 3, (int64_t[]){1, 1, RAPT_ROLL_NOTES});
+    model->arch->music->logits(&music);
+    return;
+  }
   rapt_tensor *head;
   rapt__lm_pass pass = {.graph = graph, .params = model->params, .config = model->config};
   int64_t one = 1;
@@ -62,6 +80,13 @@ rapt_status rapt__model_declare(rapt_model *model) {
   pass.positions = rapt_input(graph, "positions", RAPT_I32, 1, &one);
   rapt_tensor *x = model->arch->hidden(&pass, &head);
   rapt_linear(x, head, true, NULL, RAPT_IDENTITY);
+}
+
+rapt_status rapt__model_declare(rapt_model *model) {
+  RAPT_TRY(model->arch->check(model->ctx, model->config));
+  rapt_graph *graph;
+  RAPT_TRY(rapt_graph_new(model->ctx, &graph));
+  build_small(model, graph);
   rapt_status status = graph->status == RAPT_ENOMEM ? rapt__fail_memory(model->ctx, 0) : graph->status;
   rapt_graph_free(graph);
   return status;
@@ -114,12 +139,17 @@ void rapt_model_free(rapt_model *model) {
 rapt_params *rapt_model_params(rapt_model *model) { return model->params; }
 const rapt_tokenizer *rapt_model_tokenizer(const rapt_model *model) { return model->tokenizer; }
 const char *rapt_model_architecture(const rapt_model *model) { return model->arch->name; }
-int64_t rapt_model_context(const rapt_model *model) { return model->arch->context(model->config); }
-int64_t rapt_model_vocabulary(const rapt_model *model) { return *model->arch->vocabulary(model->config); }
+int64_t rapt_model_context(const rapt_model *model) {
+  return model->arch->context ? model->arch->context(model->config) : 0;
+}
+int64_t rapt_model_vocabulary(const rapt_model *model) {
+  return model->arch->vocabulary ? *model->arch->vocabulary(model->config) : 0;
+}
 
 rapt_status rapt__model_pass(rapt_model *model, int mode, const int32_t *ids, int64_t count, int64_t start,
                              const real **logits) {
   int64_t vocabulary = rapt_model_vocabulary(model), context = rapt_model_context(model);
+  RAPT_TRY(rapt__model_must_be(model, RAPT_KIND_LANGUAGE));
   if (count < 1 || start < 0 || start + count > context)
     return rapt__fail(model->ctx, RAPT_EINVAL, "%lld tokens at position %lld do not fit the context of %lld",
                       (long long)count, (long long)start, (long long)context);
@@ -179,6 +209,7 @@ rapt_status rapt__model_eval_ids(rapt_model *model, const int32_t *ids, int64_t 
 
 rapt_status rapt_model_eval(rapt_model *model, const char *text, size_t size, rapt_eval *out) {
   *out = (rapt_eval){.bytes = (int64_t)size};
+  RAPT_TRY(rapt__model_must_be(model, RAPT_KIND_LANGUAGE));
   int32_t *ids;
   int64_t count;
   double sum = 0;

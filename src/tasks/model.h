@@ -1,4 +1,4 @@
-/* A language model as an object: architecture, settings, parameters, tokenizer, and its plans. */
+/* A model as an object: architecture, settings, parameters, tokenizer, and its plans. */
 #ifndef RAPT_SRC_TASKS_MODEL_H
 #define RAPT_SRC_TASKS_MODEL_H
 
@@ -27,6 +27,8 @@ rapt_status rapt__model_pass(rapt_model *model, int mode, const int32_t *ids, in
 rapt_status rapt__model_empty(rapt_context *ctx, const rapt__model *arch, rapt_tokenizer *tokenizer, rapt_model **out);
 /* Declares the parameters by building one small pass; the config is checked first. */
 rapt_status rapt__model_declare(rapt_model *model);
+/* RAPT_EUNSUPPORTED, with a sentence, for a model of another kind. */
+rapt_status rapt__model_must_be(const rapt_model *model, rapt_model_kind kind);
 /* Replaces parameters by the tensors of a file, by name; every one must be there. */
 rapt_status rapt__model_read_weights(rapt_model *model, const char *path);
 rapt_status rapt__model_write_weights(const rapt_model *model, const char *path);
