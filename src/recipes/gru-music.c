@@ -22,8 +22,8 @@ static const rapt__key keys[] = {
 #undef AT
 
 static const char *const defaults[] = {
-    "data=jsb-chorales",   "train.steps=6000",     "train.batch=8",        "train.optimizer=rmsprop", "train.lr=1e-3",
-    "train.min_lr=1e-5",   "train.beta2=0.95",     "train.eps=1e-5",       "train.weight_decay=0",    "train.clip=1",
+    "data=jsb-chorales",   "train.steps=8000",     "train.batch=8",        "train.optimizer=rmsprop", "train.lr=3e-3",
+    "train.min_lr=1e-4",   "train.beta2=0.95",     "train.eps=1e-5",       "train.weight_decay=0",    "train.clip=1",
     "train.eval_every=50", "train.save_every=500", "train.sample_every=0", "train.patience=40",       NULL};
 
 static const char *const names[RAPT__MUSIC_CELLS] = {"tanh", "lstm", "gru"};

@@ -26,7 +26,7 @@ typedef struct rapt__gru_music_net {
   double valid, test;  /* nats a frame, of the update with the lowest validation loss */
   double *step, *loss; /* validation curve, in the run's arena */
   size_t points;
-  int64_t reach; /* updates until the tanh net's lowest validation loss was reached; -1: never */
+  int64_t reach; /* updates until the validation loss was low enough; -1: never */
   double reach_seconds;
 } rapt__gru_music_net;
 

@@ -29,15 +29,16 @@ static void *data_of(rapt_plan *plan, const char *name, int part) {
 
 /* ---- The loss ---- */
 
-static rapt_tensor *network(const rapt__frames *f, rapt_graph *graph, rapt_params *params, bool training, int part) {
-  rapt_tensor *x = input(graph, "x", part, RAPT_F32, 3, (int64_t[]){f->steps, f->batch, f->train->inputs});
+static rapt_tensor *network(const rapt__frames *f, rapt_graph *graph, rapt_params *params, int64_t steps, bool training,
+                            int part) {
+  rapt_tensor *x = input(graph, "x", part, RAPT_F32, 3, (int64_t[]){steps, f->batch, f->train->inputs});
   rapt_tensor *lengths = input(graph, "lengths", part, RAPT_I32, 1, &f->batch);
   return f->network(f, graph, params, x, lengths, training);
 }
 
 /* (T, B) from outputs (T, B, n). */
 static rapt_tensor *frame_losses(const rapt__frames *f, rapt_graph *graph, rapt_tensor *out, int part) {
-  int64_t dims[3] = {f->steps, f->batch, f->outputs};
+  int64_t dims[3] = {rapt_dim(out, 0), f->batch, f->outputs};
   if (f->answer == RAPT__CLASSES) {
     rapt_tensor *labels = input(graph, "labels", part, RAPT_I32, 2, dims);
     return rapt_sub(rapt_logsumexp(out), rapt_gather(out, labels));
@@ -49,8 +50,10 @@ static rapt_tensor *frame_losses(const rapt__frames *f, rapt_graph *graph, rapt_
 
 static rapt_tensor *loss(rapt__task *task, rapt_graph *graph, rapt_params *params, bool training, int part) {
   const rapt__frames *f = (const rapt__frames *)task;
-  rapt_tensor *out = network(f, graph, params, training, part);
-  rapt_tensor *weights = input(graph, "weights", part, RAPT_F32, 2, (int64_t[]){f->steps, f->batch});
+  int64_t steps = training ? f->steps : f->eval_steps;
+  rapt_tensor *out = network(f, graph, params, steps, training, part);
+  if (rapt__poisoned(out)) return out;
+  rapt_tensor *weights = input(graph, "weights", part, RAPT_F32, 2, (int64_t[]){steps, f->batch});
   return rapt_sum(rapt_mul(weights, frame_losses(f, graph, out, part)), RAPT_ALL, false);
 }
 
@@ -70,8 +73,8 @@ static places find_places(rapt_plan *plan, int part) {
                   .labels = data_of(plan, "labels", part)};
 }
 
-static void clear(const rapt__frames *f, const places *p) {
-  size_t cells = (size_t)(f->steps * f->batch);
+static void clear(const rapt__frames *f, const places *p, int64_t steps) {
+  size_t cells = (size_t)(steps * f->batch);
   memset(p->x, 0, cells * (size_t)f->train->inputs * sizeof *p->x);
   memset(p->lengths, 0, (size_t)f->batch * sizeof *p->lengths);
   if (p->y) memset(p->y, 0, cells * (size_t)f->outputs * sizeof *p->y);
@@ -107,7 +110,7 @@ static rapt_status fill(rapt__task *task, rapt_plan *plan, int part, uint64_t in
   places p = find_places(plan, part);
   int64_t frames = 0;
   for (int64_t row = 0; row < f->batch; row++) frames += f->train->at[at[row]].frames;
-  clear(f, &p);
+  clear(f, &p, f->steps);
   for (int64_t row = 0; row < f->batch; row++) fill_row(f, &p, row, &f->train->at[at[row]], 1 / (double)frames);
   return RAPT_OK;
 }
@@ -116,10 +119,10 @@ static uint64_t batches_of(const rapt__frames *f, const rapt__sequences *set) {
   return (set->count + (size_t)f->batch - 1) / (size_t)f->batch;
 }
 
-static void fill_from(const rapt__frames *f, const rapt__sequences *set, rapt_plan *plan, uint64_t index,
+static void fill_from(const rapt__frames *f, const rapt__sequences *set, int64_t steps, rapt_plan *plan, uint64_t index,
                       double weight) {
   places p = find_places(plan, 0);
-  clear(f, &p);
+  clear(f, &p, steps);
   for (int64_t row = 0; row < f->batch; row++) {
     uint64_t at = index * (uint64_t)f->batch + (uint64_t)row;
     if (at < set->count) fill_row(f, &p, row, &set->at[at], weight);
@@ -130,7 +133,7 @@ static bool fill_eval(rapt__task *task, rapt_plan *plan, uint64_t index) {
   const rapt__frames *f = (const rapt__frames *)task;
   uint64_t batches = batches_of(f, f->valid);
   if (index >= batches) return false;
-  fill_from(f, f->valid, plan, index, (double)batches / (double)f->valid_frames);
+  fill_from(f, f->valid, f->eval_steps, plan, index, (double)batches / (double)f->valid_frames);
   return true;
 }
 
@@ -164,8 +167,8 @@ rapt_status rapt__frames_init(rapt__frames *f) {
   if (f->train_frames < 1 || f->valid_frames < 1)
     return rapt__fail(f->ctx, RAPT_EINVAL, "%zu training and %zu validation sequences have no frame", f->train->count,
                       f->valid->count);
-  int64_t train = longest(f->train), valid = longest(f->valid);
-  f->steps = (train > valid ? train : valid) + f->delay;
+  f->steps = longest(f->train) + f->delay;
+  f->eval_steps = longest(f->valid) + f->delay;
   f->task = (rapt__task){.loss = loss,
                          .fill = fill,
                          .fill_eval = fill_eval,
@@ -183,7 +186,7 @@ void rapt__frames_free(rapt__frames *f) {
 rapt_status rapt__frames_start(rapt__frames *f) {
   rapt_graph *graph;
   RAPT_TRY(rapt_graph_new(f->ctx, &graph));
-  network(f, graph, f->params, false, 0);
+  network(f, graph, f->params, f->steps, false, 0);
   rapt_status status = graph->status == RAPT_ENOMEM ? rapt__fail_memory(f->ctx, 0) : graph->status;
   rapt_graph_free(graph);
   return status == RAPT_OK ? rapt_params_start(f->params, f->seed) : status;
@@ -214,15 +217,13 @@ double rapt__frames_loss(const rapt__frames *f, const rapt__sequences *set, cons
   return sum / (double)rapt__frames_count(set);
 }
 
-/* The longest of the set may differ from that of training: T is its own here. */
 rapt_status rapt__frames_run(const rapt__frames *f, const rapt__sequences *set, float *out, double *mean) {
-  rapt__frames own = *f;
-  own.steps = longest(set) + f->delay;
+  int64_t steps = longest(set) + f->delay;
   rapt_graph *graph;
   rapt_plan *plan = NULL;
   if (rapt__frames_count(set) < 1) return rapt__fail(f->ctx, RAPT_EINVAL, "no frame to run the network over");
   RAPT_TRY(rapt_graph_new(f->ctx, &graph));
-  rapt_tensor *y = network(&own, graph, f->params, false, 0);
+  rapt_tensor *y = network(f, graph, f->params, steps, false, 0);
   rapt_status status = rapt_plan_new(graph, &y, 1, NULL, &plan);
   float *to = out;
   for (uint64_t b = 0; b < batches_of(f, set) && status == RAPT_OK; b++) {
@@ -230,7 +231,7 @@ rapt_status rapt__frames_run(const rapt__frames *f, const rapt__sequences *set, 
       status = rapt__fail(f->ctx, RAPT_EINTERRUPTED, "interrupted after %llu batches", (unsigned long long)b);
       break;
     }
-    fill_from(&own, set, plan, b, 0);
+    fill_from(f, set, steps, plan, b, 0);
     status = rapt_plan_run(plan, 0);
     const real *got = rapt_plan_data(plan, y);
     for (int64_t row = 0; row < f->batch && status == RAPT_OK; row++) {

@@ -43,7 +43,7 @@ struct rapt__frames {
   void *user;
   rapt_status (*save)(const rapt__frames *f, const char *dir); /* of the model directory; NULL: nothing is written */
 
-  int64_t steps;                      /* T: the longest sequence of all and the delay */
+  int64_t steps, eval_steps;          /* T: the longest sequence of training, of validation, and the delay */
   int64_t train_frames, valid_frames; /* in all sequences */
   uint32_t *order;                    /* owned: the training sequences in the order of this pass */
   uint64_t pass;                      /* whose order that is; UINT64_MAX: none */
