@@ -109,7 +109,7 @@ def train(cell, pieces, valid, a):
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--data", required=True, help="jsb-chorales-quarter.json")
-    for name, kind, value in (("steps", int, 6000), ("batch", int, 8), ("lr", float, 3e-3), ("min-lr", float, 1e-4),
+    for name, kind, value in (("steps", int, 8000), ("batch", int, 8), ("lr", float, 3e-3), ("min-lr", float, 1e-4),
                               ("warmup", int, 100), ("beta2", float, 0.95), ("eps", float, 1e-5), ("clip", float, 1.0),
                               ("noise", float, 0.075), ("eval-every", int, 50), ("patience", int, 40), ("seed", int, 1)):
         p.add_argument("--" + name, type=kind, default=value)
