@@ -26,8 +26,9 @@ RAPT_API void rapt_model_free(rapt_model *model);
 
 /* What a model is for. The functions below say which kind they take; others they refuse with RAPT_EUNSUPPORTED. */
 typedef enum rapt_model_kind {
-  RAPT_KIND_LANGUAGE, /* text: everything in this header */
-  RAPT_KIND_MUSIC     /* piano rolls: <rapt/music.h> */
+  RAPT_KIND_LANGUAGE,    /* text: everything in this header */
+  RAPT_KIND_TRANSLATION, /* from text to text: <rapt/translate.h> */
+  RAPT_KIND_MUSIC        /* piano rolls: <rapt/music.h> */
 } rapt_model_kind;
 RAPT_API rapt_model_kind rapt_model_get_kind(const rapt_model *model);
 

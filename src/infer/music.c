@@ -67,7 +67,7 @@ static rapt_status write_frames(rapt_model *model, writing *w, const rapt_music_
 rapt_status rapt_music_generate(rapt_model *model, const rapt_music_options *options, rapt_roll **out) {
   rapt_context *ctx = model->ctx;
   *out = NULL;
-  RAPT_TRY(rapt__model_must_be(model, RAPT_KIND_MUSIC));
+  RAPT_TRY(rapt__model_is_music(model));
   if (options->frames < 1 || options->frames > MOST_FRAMES || !(options->temperature >= 0))
     return rapt__fail(ctx, RAPT_EINVAL, "music: %lld frames at a temperature of %g; 1 to %d frames and 0 or more",
                       (long long)options->frames, options->temperature, MOST_FRAMES);

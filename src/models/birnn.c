@@ -12,7 +12,7 @@ rapt_tensor *rapt__birnn_outputs(const rapt__birnn *net, rapt_graph *graph, rapt
   rapt_init zeros = {RAPT_INIT_ZEROS, 0, true};
   rapt__nn_recurrent_options o = {.units = net->units,
                                   .bidirectional = net->direction == RAPT__BOTH,
-                                  .backward = net->direction == RAPT__BACKWARD,
+                                  .reverse = net->direction == RAPT__BACKWARD,
                                   .lengths = lengths};
   int64_t one[3] = {directions, 1, net->units}, all[3] = {directions, rows, net->units};
   o.h0 = rapt_broadcast(rapt_param(graph, params, "start.h", 3, one, zeros), 3, all);

@@ -42,7 +42,7 @@ static rapt_tensor *build(const layer *y, rapt_tensor *x, rapt_tensor **h_n, rap
   rapt_tensor *b_ih = o->no_bias ? NULL : param(y, "bias_ih", 1, rows, 0);
   rapt_tensor *b_hh = o->no_bias ? NULL : param(y, "bias_hh", 1, rows, 0);
   rapt_recurrent_options r = {.cell = y->cell,
-                              .reverse = o->bidirectional ? y->index % 2 == 1 : o->backward,
+                              .reverse = o->reverse != (o->bidirectional && y->index % 2 == 1),
                               .h0 = state_of(o->h0, y->index),
                               .c0 = state_of(o->c0, y->index),
                               .lengths = o->lengths,

@@ -11,7 +11,7 @@ typedef struct rapt__nn_recurrent_options {
   int64_t units;
   int64_t layers;     /* 0: one */
   bool bidirectional; /* y: forward, then backward units */
-  bool backward;      /* one direction: from the last step of each row to the first */
+  bool reverse;       /* every layer in the other direction, from the last step of a row to its first */
   bool no_bias;
   double dropout; /* on what one layer hands to the next; 0 in evaluation */
   double zoneout_h, zoneout_c;

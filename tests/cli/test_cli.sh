@@ -175,7 +175,7 @@ expect 2 '' 'writes music, not text' "$rapt" generate tune --prompt hm
 expect 2 '' 'writes text, not music' "$rapt" generate one --frames 3
 expect 2 - - script -qec "'$rapt' generate tune" terminal.txt
 expect 0 'say --out FILE.mid' '' cat terminal.txt
-expect 1 '' 'a model of music' "$rapt" eval tune text.txt
+expect 1 '' 'the model writes music' "$rapt" eval tune text.txt
 
 # Ctrl-C saves; going on gives the weights of the run that was never stopped.
 # shellcheck disable=SC2086

@@ -204,11 +204,12 @@ static void a_saved_model_writes_the_same_piece(void **state) {
     rapt__text text;
     rapt__text_init(&text, ctx);
     rapt_generate_options words = {.tokens = 3};
-    assert_fails(ctx, rapt_model_generate(back, "", 0, &words, collect, &text), RAPT_EUNSUPPORTED, "a model of music");
+    assert_fails(ctx, rapt_model_generate(back, "", 0, &words, collect, &text), RAPT_EUNSUPPORTED,
+                 "the model writes music");
     rapt_eval eval;
-    assert_fails(ctx, rapt_model_eval(back, "a", 1, &eval), RAPT_EUNSUPPORTED, "a model of text is needed");
+    assert_fails(ctx, rapt_model_eval(back, "a", 1, &eval), RAPT_EUNSUPPORTED, "the model writes music");
     float logits;
-    assert_fails(ctx, rapt_model_logits(back, &(int32_t){0}, 1, &logits), RAPT_EUNSUPPORTED, "a model of music");
+    assert_fails(ctx, rapt_model_logits(back, &(int32_t){0}, 1, &logits), RAPT_EUNSUPPORTED, "the model writes music");
     rapt_roll_free(ctx, a);
     rapt_model_free(model);
     rapt_model_free(back);
@@ -218,7 +219,7 @@ static void a_saved_model_writes_the_same_piece(void **state) {
   static const char *const small[] = {"model.vocabulary=5", "model.layers=1", "model.width=8", "model.heads=1"};
   assert_ok(ctx, rapt_model_new(ctx, "gpt2", small, 4, NULL, 1, &text_model));
   assert_fails(ctx, rapt_music_generate(text_model, &(rapt_music_options){.frames = 1}, &roll), RAPT_EUNSUPPORTED,
-               "a model of text");
+               "is one of text");
   rapt_model_free(text_model);
   close_context(&memory, ctx);
 }
