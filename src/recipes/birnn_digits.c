@@ -146,6 +146,7 @@ rapt_status rapt__birnn_digits(rapt__birnn_run *b) {
   RAPT_TRY(load(b, &task));
   rapt__run_say(b->run, RAPT_EVENT_NOTE, "digits: %zu recordings to train with, %zu for validation, %zu for the test",
                 task.train.count, task.valid.count, task.test.count);
+  if (!b->settings->test) task.test = task.valid;
   RAPT_TRY(train_all(b, &task, &o));
   if (b->run->result->interrupted) return RAPT_OK;
   RAPT_TRY(judge(b, &o));

@@ -73,6 +73,7 @@ rapt_status rapt__birnn_regression(rapt__birnn_run *b) {
   RAPT_TRY(make(b, 0, TRAIN, &task.train));
   RAPT_TRY(make(b, TRAIN, VALID, &task.valid));
   RAPT_TRY(make(b, TRAIN + VALID, TEST, &task.test));
+  if (!b->settings->test) task.test = task.valid;
   RAPT_TRY(train_all(b, &task, &o));
   if (b->run->result->interrupted) return RAPT_OK;
   double best = o.delayed[o.best];

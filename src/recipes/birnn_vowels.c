@@ -82,6 +82,7 @@ rapt_status rapt__birnn_vowels(rapt__birnn_run *b) {
   rapt__birnn_net nets[] = {{.name = "forward", .direction = RAPT__FORWARD}, {.name = "both", .direction = RAPT__BOTH}};
   double right[2];
   RAPT_TRY(load(b, &task));
+  if (!b->settings->test) task.test = task.valid;
   for (int i = 0; i < 2; i++) {
     RAPT_TRY(rapt__birnn_train(b, &task, &nets[i]));
     if (b->run->result->interrupted) return RAPT_OK;

@@ -147,21 +147,17 @@ static const char *reach_text(rapt__run *run, const rapt__gru_music_net *net) {
   return text ? text : "";
 }
 
+/* A sentence for each gated net. */
 static void judge_speed(rapt__gru_music *m, char lines[VERDICTS][LENGTH]) {
   const rapt__gru_music_net *tanh = &m->nets[RAPT__MUSIC_TANH];
-  bool updates = true, time = true;
-  const char *texts[RAPT__MUSIC_CELLS];
-  for (int c = 0; c < RAPT__MUSIC_CELLS; c++) {
+  for (int c = RAPT__MUSIC_LSTM; c <= RAPT__MUSIC_GRU; c++) {
     const rapt__gru_music_net *net = &m->nets[c];
-    texts[c] = reach_text(m->run, net);
-    if (c == RAPT__MUSIC_TANH) continue;
-    updates = updates && net->reach >= 0 && (tanh->reach < 0 || net->reach < tanh->reach);
-    time = time && net->reach >= 0 && (tanh->reach < 0 || net->reach_seconds < tanh->reach_seconds);
+    bool never = tanh->reach < 0, updates = net->reach >= 0 && (never || net->reach < tanh->reach);
+    bool time = net->reach >= 0 && (never || net->reach_seconds < tanh->reach_seconds);
+    snprintf(lines[c - RAPT__MUSIC_LSTM], LENGTH,
+             "%s units learn faster: a validation loss of %.2f takes %s, tanh units %s: in updates %s, in time %s",
+             net->name, level, reach_text(m->run, net), reach_text(m->run, tanh), judged(updates), judged(time));
   }
-  snprintf(
-      lines[0], LENGTH,
-      "gated units learn faster: a validation loss of %.2f takes GRU %s; LSTM %s; tanh %s: in updates %s, in time %s",
-      level, texts[RAPT__MUSIC_GRU], texts[RAPT__MUSIC_LSTM], texts[RAPT__MUSIC_TANH], judged(updates), judged(time));
 }
 
 static void say_net(rapt__gru_music *m, const rapt__gru_music_net *net) {
@@ -228,7 +224,8 @@ rapt_status rapt__gru_music_finish(rapt__gru_music *m) {
     judge(m, lines);
     count = 2;
   }
-  judge_speed(m, lines + count++);
+  judge_speed(m, lines + count);
+  count += 2;
   for (size_t i = 0; i < count; i++) {
     verdicts[i] = lines[i];
     rapt__run_say(run, RAPT_EVENT_RESULT, "%s", lines[i]);
