@@ -6,14 +6,13 @@
 #include <math.h>
 
 rapt_tensor *rapt__birnn_outputs(const rapt__birnn *net, rapt_graph *graph, rapt_params *params, rapt_tensor *x,
-                                 rapt_tensor *lengths, bool training) {
+                                 rapt_tensor *lengths) {
   const rapt__layers l = {graph, params};
   int64_t directions = net->direction == RAPT__BOTH ? 2 : 1, rows = rapt_dim(x, 1);
   rapt_init zeros = {RAPT_INIT_ZEROS, 0, true};
   rapt__nn_recurrent_options o = {.units = net->units,
                                   .bidirectional = net->direction == RAPT__BOTH,
                                   .reverse = net->direction == RAPT__BACKWARD,
-                                  .weight_noise = training ? net->weight_noise : 0,
                                   .lengths = lengths};
   int64_t one[3] = {directions, 1, net->units}, all[3] = {directions, rows, net->units};
   o.h0 = rapt_broadcast(rapt_param(graph, params, "start.h", 3, one, zeros), 3, all);

@@ -12,12 +12,11 @@ typedef struct rapt__birnn {
   rapt__direction direction;
   int64_t units; /* of each direction */
   int64_t outputs;
-  double weight_noise; /* in training: standard deviation of the noise on the weights of the layer */
 } rapt__birnn;
 
 /* x (T, B, inputs), lengths int32 (B) → (T, B, outputs). The state before the first frame of each direction is learnt. */
 rapt_tensor *rapt__birnn_outputs(const rapt__birnn *net, rapt_graph *graph, rapt_params *params, rapt_tensor *x,
-                                 rapt_tensor *lengths, bool training);
+                                 rapt_tensor *lengths);
 /* Parameters of such a net. */
 int64_t rapt__birnn_size(const rapt__birnn *net, int64_t inputs);
 

@@ -11,8 +11,6 @@ static const rapt__key keys[] = {
     {"birnn.experiment", NULL, RAPT__KEY_CHOICE, AT(experiment), "all", 0, 0, experiments, "which of the experiments"},
     {"birnn.units", NULL, RAPT__KEY_INT, AT(units), "32", 1, 4096, NULL,
      "tanh units in each direction of a bidirectional net; nets of one direction get about as many parameters"},
-    {"birnn.noise", NULL, RAPT__KEY_REAL, AT(noise), "0", 0, 10, NULL,
-     "standard deviation of the noise on recurrent weights while nets learn to tell digits and speakers apart"},
     {"birnn.test", NULL, RAPT__KEY_BOOL, AT(test), "true", 0, 0, NULL,
      "false: settings are being chosen, and errors are those on validation sequences"},
     {"birnn.recordings", NULL, RAPT__KEY_INT, AT(recordings), "0", 0, 1e9, NULL,

@@ -11,7 +11,6 @@ enum { RAPT__BIRNN_ALL, RAPT__BIRNN_REGRESSION, RAPT__BIRNN_DIGITS, RAPT__BIRNN_
 typedef struct rapt__birnn_settings {
   int experiment;
   int64_t units, recordings;
-  double noise;
   bool test;
   const char *vowels;
 } rapt__birnn_settings;

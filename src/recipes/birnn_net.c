@@ -9,7 +9,8 @@
 
 static rapt_tensor *network(const rapt__frames *f, rapt_graph *graph, rapt_params *params, rapt_tensor *x,
                             rapt_tensor *lengths, bool training) {
-  return rapt__birnn_outputs(f->user, graph, params, x, lengths, training);
+  (void)training;
+  return rapt__birnn_outputs(f->user, graph, params, x, lengths);
 }
 
 static rapt_status save(const rapt__frames *f, const char *dir) {
@@ -60,8 +61,6 @@ static rapt_status train(rapt__birnn_run *b, rapt__frames *f, const char *dir) {
 rapt_status rapt__birnn_train(rapt__birnn_run *b, const rapt__birnn_task *task, rapt__birnn_net *net) {
   rapt__run *run = b->run;
   rapt__birnn shape = {.cell = RAPT_RNN_TANH, .direction = net->direction, .outputs = task->outputs};
-  /* Regression has no noise in its data, and all that its nets need is to be exact. */
-  if (task->answer == RAPT__CLASSES) shape.weight_noise = b->settings->noise;
   rapt_params *params;
   shape.units = net->units = units_of(&shape, b->settings->units, task->train.inputs);
   net->size = rapt__birnn_size(&shape, task->train.inputs);
