@@ -172,7 +172,7 @@ def main():
     p.add_argument("experiment", choices=("regression", "digits", "vowels"))
     p.add_argument("--data")
     p.add_argument("--no-test", action="store_true", help="errors are those on validation sequences")
-    for name, kind, value in (("steps", int, 3000), ("batch", int, 10), ("lr", float, 3e-3), ("min-lr", float, 3e-5),
+    for name, kind, value in (("steps", int, 6000), ("batch", int, 10), ("lr", float, 3e-3), ("min-lr", float, 3e-5),
                               ("warmup", int, 100), ("units", int, 32), ("eval-every", int, 250),
                               ("seed", int, 1)):
         p.add_argument("--" + name, type=kind, default=value)

@@ -21,7 +21,7 @@ static const rapt__key keys[] = {
 #undef AT
 
 static const char *const defaults[] = {"data=fsdd",
-                                       "train.steps=3000",
+                                       "train.steps=6000",
                                        "train.batch=10",
                                        "train.optimizer=adam",
                                        "train.lr=3e-3",
