@@ -8,6 +8,7 @@
 #include <rapt/graph.h>
 #include <rapt/metrics.h>
 #include <rapt/model.h>
+#include <rapt/music.h>
 #include <rapt/ops.h>
 #include <rapt/parallel.h>
 #include <rapt/recipe.h>

@@ -12,7 +12,7 @@ _rapt() {
   train) words="--resume --help $(rapt recipes 2>/dev/null | awk 'NR > 1 {print $1}')
     $(rapt show "${COMP_WORDS[2]}" 2>/dev/null | sed -n 's/^  \([a-z][a-z0-9_.]*\) .*/\1=/p')" ;;
   eval) words="--json --help" ;;
-  generate) words="--prompt --tokens --temperature --top-k --top-p --min-p --repetition-penalty --seed --no-cache --no-echo --help" ;;
+  generate) words="--prompt --tokens --temperature --top-k --top-p --min-p --repetition-penalty --seed --no-cache --no-echo --frames --tempo --out --help" ;;
   translate)
     case ${COMP_WORDS[COMP_CWORD - 1]} in
     --penalty) words="power gnmt" ;;

@@ -38,7 +38,7 @@ for option in lowercase chrf-whitespace chrf-eps-smoothing ter-normalized ter-no
     sentence-level confidence paired-bootstrap paired-randomization
   complete -c rapt -n "__fish_seen_subcommand_from score" -l $option
 end
-for option in prompt tokens temperature top-k top-p min-p repetition-penalty seed
+for option in prompt tokens temperature top-k top-p min-p repetition-penalty seed frames tempo out
   complete -c rapt -n "__fish_seen_subcommand_from generate" -l $option -r
 end
 complete -c rapt -n "__fish_seen_subcommand_from generate" -l no-cache

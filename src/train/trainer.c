@@ -299,7 +299,8 @@ static rapt_status agree(loop *l, bool *asked, bool *ended) {
 static rapt_status train(loop *l) {
   rapt__trainer *t = l->t;
   int64_t sampled = -1;
-  bool asked = false, ended = false; /* to stop, from outside; by patience */
+  bool asked = false;                                                        /* to stop, from outside */
+  bool ended = t->settings.patience > 0 && t->worse >= t->settings.patience; /* a resumed run that had ended early */
   /* A run that was stopped where an evaluation was due makes up for it. */
   RAPT_TRY(evaluate_when_due(l, &ended));
   RAPT_TRY(agree(l, &asked, &ended));

@@ -324,6 +324,21 @@ expect 2 '' 'bad.yaml:3.*train.steps' "$rapt" train bad.yaml
 printf 'recipe: [gpt]\n' >list.yaml
 expect 1 '' 'list.yaml:1' "$rapt" train list.yaml
 
+# Music: files of both kinds, the standard output unless it is a terminal, options of the other kind of model.
+echo '{"train": [[[60], [67]], [[67], [60]]], "valid": [[[60], [67]]], "test": [[[67], [60]]]}' >pieces.json
+expect 0 'test' 'done: tune' "$rapt" train gru-music data=pieces.json out=tune train.steps=3 train.batch=2
+expect 0 - '' "$rapt" generate tune --frames 8 --seed 3 --out song.mid
+expect 0 '^MThd' '' "$rapt" generate tune --frames 8 --seed 3
+same 'MIDI differs from MIDI' out.txt song.mid
+expect 0 - '' "$rapt" generate tune --frames 2 --tempo 600 --out song.wav
+expect 0 '^RIFF' '' head -c 4 song.wav
+expect 1 '' 'neither in' "$rapt" generate tune --out song.mp3
+expect 2 '' 'writes music, not text' "$rapt" generate tune --prompt hm
+expect 2 '' 'writes text, not music' "$rapt" generate one --frames 3
+expect 2 - - script -qec "'$rapt' generate tune" terminal.txt
+expect 0 'say --out FILE.mid' '' cat terminal.txt
+expect 1 '' 'the model writes music' "$rapt" eval tune text.txt
+
 # Ctrl-C saves; going on gives the weights of the run that was never stopped.
 # shellcheck disable=SC2086
 expect 0 - - "$rapt" train gpt data=text.txt out=whole train.steps=400 train.sample_every=0 $small
