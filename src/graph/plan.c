@@ -88,8 +88,8 @@ static rapt_status make_plan(rapt_plan *plan, rapt_tensor *const *outputs, int c
   return bind(plan);
 }
 
-rapt_status rapt_plan_new(rapt_graph *graph, rapt_tensor *const *outputs, int count, const rapt_plan_options *options,
-                          rapt_plan **out) {
+rapt_status rapt__plan_new(rapt_graph *graph, rapt_tensor *const *outputs, int count, const rapt_plan_options *options,
+                           rapt__pool *pool, rapt_plan **out) {
   *out = NULL;
   rapt_context *ctx = graph->ctx;
   double begin = rapt__now();
@@ -107,7 +107,7 @@ rapt_status rapt_plan_new(rapt_graph *graph, rapt_tensor *const *outputs, int co
   }
   rapt_plan *plan = rapt__new(ctx, 1, sizeof *plan);
   if (!plan) return RAPT_ENOMEM;
-  *plan = (rapt_plan){.ctx = ctx, .graph = graph, .k = k, .seed = options ? options->seed : 0};
+  *plan = (rapt_plan){.ctx = ctx, .graph = graph, .k = k, .pool = pool, .seed = options ? options->seed : 0};
   rapt__arena_init(&plan->arena, ctx);
   plan->keep_all = options && options->keep_all;
   rapt_status status = make_plan(plan, outputs, count);
@@ -120,10 +120,15 @@ rapt_status rapt_plan_new(rapt_graph *graph, rapt_tensor *const *outputs, int co
   return RAPT_OK;
 }
 
+rapt_status rapt_plan_new(rapt_graph *graph, rapt_tensor *const *outputs, int count, const rapt_plan_options *options,
+                          rapt_plan **out) {
+  return rapt__plan_new(graph, outputs, count, options, NULL, out);
+}
+
 void rapt_plan_free(rapt_plan *plan) {
   if (!plan) return;
   rapt_context *ctx = plan->ctx;
-  rapt__free_aligned(ctx, plan->memory);
+  if (!plan->pool) rapt__free_aligned(ctx, plan->memory);
   rapt__arena_free(&plan->arena);
   rapt__free(ctx, plan);
 }

@@ -26,6 +26,7 @@ typedef struct rapt__seq2seq_pass {
   rapt_params *params;
   const void *config;
   bool training;               /* dropout on */
+  bool taps;                   /* attention probabilities are kept, as taps under their layer's name + ".probs" */
   rapt_tensor *source;         /* int32 (B, S); encode only */
   rapt_tensor *source_lengths; /* int32 (B), each at least 1 */
   rapt_tensor *target;         /* int32 (B, T): begin of sequence, then the target; T = 1 in a step: the newest token */

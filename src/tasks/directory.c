@@ -41,14 +41,37 @@ static rapt_status read_one(rapt_model *model, const rapt__safetensors *st, cons
   return status;
 }
 
-/* Buffers that older checkpoints carry, and the head's copy of tied embeddings, are no parameters. */
-static bool is_expected(const rapt_model *model, const char *name) {
-  char full[300];
-  snprintf(full, sizeof full, "%s%s", model->arch->hf_prefix, name);
+static bool ends_in(const char *name, const char *const *endings) {
   size_t n = strlen(name);
-  return rapt_params_find(model->params, name) >= 0 || rapt_params_find(model->params, full) >= 0 ||
-         strcmp(name, "lm_head.weight") == 0 || (n > 10 && strcmp(name + n - 10, ".attn.bias") == 0) ||
-         (n > 17 && strcmp(name + n - 17, ".attn.masked_bias") == 0);
+  for (; endings && *endings; endings++) {
+    size_t end = strlen(*endings);
+    if (n >= end && strcmp(name + n - end, *endings) == 0) return true;
+  }
+  return false;
+}
+
+static rapt_status check_zero(const rapt_model *model, const rapt__safetensors *st, const char *path,
+                              const rapt__st_entry *e) {
+  float *values = rapt__new(model->ctx, (size_t)e->size, sizeof *values);
+  if (!values) return RAPT_ENOMEM;
+  rapt_status status = rapt__safetensors_read(st, e, values);
+  for (int64_t i = 0; status == RAPT_OK && i < e->size; i++)
+    if (values[i] != 0)
+      status = rapt__fail(model->ctx, RAPT_EUNSUPPORTED, "%s: tensor \"%s\" is not all zero, and %s does not use it",
+                          path, e->name, model->arch->name);
+  rapt__free(model->ctx, values);
+  return status;
+}
+
+static rapt_status check_other(const rapt_model *model, const rapt__safetensors *st, const char *path,
+                               const rapt__st_entry *e) {
+  char full[300];
+  snprintf(full, sizeof full, "%s%s", model->arch->hf_prefix, e->name);
+  if (rapt_params_find(model->params, e->name) >= 0 || rapt_params_find(model->params, full) >= 0) return RAPT_OK;
+  if (ends_in(e->name, model->arch->hf_unread)) return RAPT_OK;
+  if (ends_in(e->name, model->arch->hf_zero)) return check_zero(model, st, path, e);
+  return rapt__fail(model->ctx, RAPT_EFORMAT, "%s: tensor \"%s\" belongs to no parameter of %s", path, e->name,
+                    model->arch->name);
 }
 
 rapt_status rapt__model_read_weights(rapt_model *model, const char *path) {
@@ -57,10 +80,7 @@ rapt_status rapt__model_read_weights(rapt_model *model, const char *path) {
   rapt_status status = RAPT_OK;
   for (size_t i = 0; i < model->params->count && status == RAPT_OK; i++)
     status = read_one(model, &st, path, model->params->items[i]);
-  for (size_t i = 0; i < st.count && status == RAPT_OK; i++)
-    if (!is_expected(model, st.entries[i].name))
-      status = rapt__fail(model->ctx, RAPT_EFORMAT, "%s: tensor \"%s\" belongs to no parameter of %s", path,
-                          st.entries[i].name, model->arch->name);
+  for (size_t i = 0; i < st.count && status == RAPT_OK; i++) status = check_other(model, &st, path, &st.entries[i]);
   rapt__safetensors_close(&st);
   return status;
 }
@@ -136,11 +156,31 @@ static rapt_status read_key(rapt_model *model, const rapt__key *key, json_t *val
 
 /* Settings of other classes of the family that would change the result are refused rather than ignored. */
 static rapt_status check_foreign(rapt_context *ctx, json_t *root, const char *path) {
-  if (json_is_true(json_object_get(root, "scale_attn_by_inverse_layer_idx")) ||
-      json_is_true(json_object_get(root, "reorder_and_upcast_attn")) ||
-      json_is_false(json_object_get(root, "scale_attn_weights")))
-    return rapt__fail(ctx, RAPT_EUNSUPPORTED, "%s: attention is scaled in a way that is not supported", path);
+  static const struct {
+    const char *key;
+    bool refused;
+  } settings[] = {{"scale_attn_by_inverse_layer_idx", true},
+                  {"reorder_and_upcast_attn", true},
+                  {"scale_attn_weights", false},
+                  {"normalize_before", true},
+                  {"normalize_embedding", true},
+                  {"add_final_layer_norm", true}};
+  for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+    json_t *value = json_object_get(root, settings[i].key);
+    if (json_is_boolean(value) && json_is_true(value) == settings[i].refused)
+      return rapt__fail(ctx, RAPT_EUNSUPPORTED, "%s: \"%s\": %s is not supported", path, settings[i].key,
+                        settings[i].refused ? "true" : "false");
+  }
   return RAPT_OK;
+}
+
+static rapt_status no_such_type(rapt_context *ctx, const char *path, const char *type) {
+  char known[256] = "";
+  for (int i = 0; rapt__models[i]; i++) {
+    size_t n = strlen(known);
+    snprintf(known + n, sizeof known - n, "%s%s", i ? ", " : "", rapt__models[i]->hf_type);
+  }
+  return rapt__fail(ctx, RAPT_EUNSUPPORTED, "%s: model_type \"%s\" is not supported; rapt has %s", path, type, known);
 }
 
 static rapt_status fill_model(rapt_model *model, json_t *root, const char *config_path, const char *weights_path) {
@@ -192,9 +232,7 @@ rapt_status rapt_model_load(rapt_context *ctx, const char *dir, rapt_model **out
   rapt_status status = config && weights ? rapt__json_read(ctx, config, &root) : RAPT_ENOMEM;
   const char *type = json_string_value(json_object_get(root, "model_type"));
   const rapt__model *arch = type ? rapt__model_find(type) : NULL;
-  if (status == RAPT_OK && !arch)
-    status = rapt__fail(ctx, RAPT_EUNSUPPORTED, "%s: model_type \"%s\" is not supported; rapt has gpt2", config,
-                        type ? type : "");
+  if (status == RAPT_OK && !arch) status = no_such_type(ctx, config, type ? type : "");
   if (status == RAPT_OK) status = check_foreign(ctx, root, config);
   if (status == RAPT_OK) status = load_tokenizers(ctx, dir, arch, &source, &tokenizer);
   if (status == RAPT_OK) status = rapt__model_empty_pair(ctx, arch, source, tokenizer, &model);

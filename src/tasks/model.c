@@ -88,6 +88,7 @@ static void declare_pair(rapt_model *model, rapt_graph *graph) {
 }
 
 rapt_status rapt__model_declare(rapt_model *model) {
+  if (model->arch->settle) model->arch->settle(model->config);
   RAPT_TRY(model->arch->check(model->ctx, model->config));
   rapt_graph *graph;
   RAPT_TRY(rapt_graph_new(model->ctx, &graph));

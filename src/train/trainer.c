@@ -1,7 +1,8 @@
-/* The training loop: one plan for forward, backward and update, another for evaluation. */
+/* The training loop. */
 #include "train/trainer.h"
 
 #include "base/file.h"
+#include "train/plans.h"
 
 #include <errno.h>
 #include <math.h>
@@ -11,54 +12,30 @@
 
 typedef struct loop {
   rapt__trainer *t;
-  rapt_graph *graph, *eval_graph;
-  rapt_plan *plan, *eval_plan;
-  rapt_tensor *loss, *norm, *lr, *count, *eval_loss;
+  rapt__plans plans;
   FILE *metrics;
-  double begin, told, smooth, rate; /* clock at the start, of the last progress; running loss; seconds of one update */
-  int64_t first;                    /* step at which this session began */
+  double begin, told, smooth; /* clock at the start, of the last progress; running loss */
+  double tokens;              /* of this session */
+  int64_t first;              /* step at which this session began */
 } loop;
 
 void rapt__trainer_init(rapt__trainer *t, rapt_context *ctx) {
-  *t = (rapt__trainer){.ctx = ctx, .best = INFINITY, .eval_loss = NAN, .train_loss = NAN};
+  *t = (rapt__trainer){.ctx = ctx, .best = INFINITY, .evaluated = -1, .eval_loss = NAN, .train_loss = NAN};
   rapt__text_init(&t->sample, ctx);
 }
 
 void rapt__trainer_free(rapt__trainer *t) {
   rapt__free(t->ctx, t->points);
   rapt__text_free(&t->sample);
+  rapt__average_free(&t->average);
   t->points = NULL;
   t->point_count = t->point_capacity = 0;
 }
 
-/* Batches of one update follow each other in the graph, each with its own backward part, so that the activations of only one
- * are alive at a time. */
-static rapt_status build_update(loop *l) {
-  rapt__trainer *t = l->t;
-  RAPT_TRY(rapt_graph_new(t->ctx, &l->graph));
-  int parts = (int)t->settings.accumulate;
-  rapt_tensor *total = NULL, *gradient = NULL;
-  for (int i = 0; i < parts; i++) {
-    rapt_tensor *loss = rapt_scale(t->task->loss(t->task, l->graph, t->params, true, i), 1.0 / parts);
-    rapt_tensor *g = rapt_grad_params(loss, t->params);
-    total = total ? rapt_add(total, loss) : loss;
-    gradient = gradient ? rapt_add(gradient, g) : g;
-  }
-  l->lr = rapt_input(l->graph, "lr", RAPT_F32, 0, NULL);
-  l->count = rapt_input(l->graph, "count", RAPT_F32, 0, NULL);
-  rapt_update_options update = rapt__update_settings(&t->settings);
-  l->loss = total;
-  l->norm = rapt_update(t->params, gradient, l->lr, l->count, &update);
-  rapt_plan_options options = {.seed = t->seed};
-  return rapt_plan_new(l->graph, (rapt_tensor *[]){l->loss, l->norm}, 2, &options, &l->plan);
-}
-
-static rapt_status build_eval(loop *l) {
-  rapt__trainer *t = l->t;
-  if (!t->task->fill_eval) return RAPT_OK;
-  RAPT_TRY(rapt_graph_new(t->ctx, &l->eval_graph));
-  l->eval_loss = t->task->loss(t->task, l->eval_graph, t->params, false, 0);
-  return rapt_plan_new(l->eval_graph, &l->eval_loss, 1, NULL, &l->eval_plan);
+/* Of a batch, or that there is no more of them. */
+static bool batch_of(rapt__task *task, bool training, uint64_t index, rapt__batch *out) {
+  *out = (rapt__batch){.weight = 1};
+  return !task->batch || task->batch(task, training, index, out);
 }
 
 static void tell(loop *l, rapt_event event, const char *stage, double norm, const char *text) {
@@ -75,8 +52,7 @@ static void tell(loop *l, rapt_event event, const char *stage, double norm, cons
                      .norm = norm,
                      .lr = rapt__learning_rate(&t->settings, t->step > 0 ? t->step - 1 : 0),
                      .eval_loss = t->eval_loss,
-                     .tokens_per_second =
-                         per_step > 0 ? t->task->tokens_per_batch * (double)t->settings.accumulate / per_step : 0,
+                     .tokens_per_second = passed > 0 ? l->tokens / passed : 0,
                      .seconds = t->seconds + passed,
                      .seconds_left = per_step * (double)(end - t->step),
                      .stage = stage};
@@ -93,16 +69,29 @@ static rapt_status add_metrics(loop *l, double loss, double norm) {
   return RAPT_OK;
 }
 
+/* The mean loss over all evaluation batches, by their weights. */
+static rapt_status measure(loop *l, double *loss) {
+  rapt__task *task = l->t->task;
+  double sum = 0, weight = 0;
+  rapt__batch batch;
+  for (uint64_t n = 0; batch_of(task, false, n, &batch); n++) {
+    rapt__train_plan *p;
+    RAPT_TRY(rapt__plans_eval(&l->plans, batch.bucket, &p));
+    if (!task->fill_eval(task, p->plan, n)) break;
+    RAPT_TRY(rapt_plan_run(p->plan, 0));
+    sum += batch.weight * (double)*(real *)rapt_plan_data(p->plan, p->loss);
+    weight += batch.weight;
+  }
+  *loss = sum / weight;
+  return RAPT_OK;
+}
+
 static rapt_status evaluate(loop *l) {
   rapt__trainer *t = l->t;
-  if (!l->eval_plan) return RAPT_OK;
-  double sum = 0;
-  uint64_t n = 0;
-  for (; t->task->fill_eval(t->task, l->eval_plan, n); n++) {
-    RAPT_TRY(rapt_plan_run(l->eval_plan, 0));
-    sum += (double)*(real *)rapt_plan_data(l->eval_plan, l->eval_loss);
-  }
-  t->eval_loss = sum / (double)n;
+  if (!t->task->fill_eval) return RAPT_OK;
+  RAPT_TRY(measure(l, &t->eval_loss));
+  t->evaluated = t->step;
+  rapt__average_add(&t->average, t->params);
   t->train_loss = l->smooth;
   RAPT_TRY(rapt__reserve(t->ctx, (void **)&t->points, &t->point_capacity, t->point_count, sizeof *t->points));
   t->points[t->point_count++] = (rapt__point){t->step, l->smooth, t->eval_loss};
@@ -130,6 +119,22 @@ static rapt_status evaluate(loop *l) {
   return RAPT_OK;
 }
 
+/* At the end the mean takes the place of the last weights, in memory and in the model directory. The checkpoint, which was
+ * written before, keeps the last ones, so that the run can go on. */
+static rapt_status take_average(loop *l) {
+  rapt__trainer *t = l->t;
+  int64_t n = rapt__average_count(&t->average);
+  if (n == 0) return RAPT_OK;
+  double last = t->eval_loss;
+  rapt__average_apply(&t->average, t->params);
+  RAPT_TRY(measure(l, &t->eval_loss));
+  char text[120];
+  snprintf(text, sizeof text, "mean of the weights at the last %lld evaluations: loss %.4f (the last alone: %.4f)",
+           (long long)n, t->eval_loss, last);
+  tell(l, RAPT_EVENT_NOTE, "average", 0, text);
+  return t->dir && t->task->save ? t->task->save(t->task, t->dir) : RAPT_OK;
+}
+
 static rapt_status take_sample(loop *l) {
   rapt__trainer *t = l->t;
   if (!t->task->sample || t->settings.sample_tokens < 1) return RAPT_OK;
@@ -152,23 +157,63 @@ static rapt_status save(loop *l) {
   return status;
 }
 
+static uint64_t index_of(const rapt__trainer *t, int64_t part) {
+  return (uint64_t)(t->step * t->settings.accumulate + part);
+}
+
+/* Fills batch `part` of this step. Of several, each counts by its share of the step's weight, so that the step is that of one
+ * large batch. */
+static rapt_status fill_part(loop *l, int64_t part, double whole, rapt__train_plan **out) {
+  rapt__trainer *t = l->t;
+  rapt__batch batch;
+  batch_of(t->task, true, index_of(t, part), &batch);
+  RAPT_TRY(rapt__plans_batch(&l->plans, batch.bucket, out));
+  if ((*out)->share) *(real *)rapt_plan_data((*out)->plan, (*out)->share) = (real)(batch.weight / whole);
+  return t->task->fill(t->task, (*out)->plan, batch.bucket, index_of(t, part));
+}
+
 /* The loss or the gradient is not finite: the same step again, looking at every result, names the first bad one. */
-static rapt_status explain_nan(loop *l, double loss, double norm) {
-  RAPT_TRY(rapt_plan_check_finite(l->plan, (uint64_t)l->t->step));
-  return rapt__fail(l->t->ctx, RAPT_ENAN, "step %lld: loss %g, gradient norm %g, and no tensor of the plan is to blame",
-                    (long long)l->t->step + 1, loss, norm);
+static rapt_status explain_nan(loop *l, double whole, double loss, double norm) {
+  rapt__trainer *t = l->t;
+  for (int64_t i = 0; i < t->settings.accumulate; i++) {
+    rapt__train_plan *p;
+    if (l->plans.accumulate) rapt__plans_clear_sum(&l->plans);
+    RAPT_TRY(fill_part(l, i, whole, &p));
+    RAPT_TRY(rapt_plan_check_finite(p->plan, index_of(t, i)));
+  }
+  return rapt__fail(t->ctx, RAPT_ENAN, "step %lld: loss %g, gradient norm %g, and no tensor of the plan is to blame",
+                    (long long)t->step + 1, loss, norm);
+}
+
+static void fill_update(const rapt__trainer *t, rapt__train_plan *p) {
+  *(real *)rapt_plan_data(p->plan, p->lr) = (real)rapt__learning_rate(&t->settings, t->step);
+  *(real *)rapt_plan_data(p->plan, p->count) = (real)(t->step + 1);
 }
 
 static rapt_status one_step(loop *l) {
   rapt__trainer *t = l->t;
-  for (int i = 0; i < (int)t->settings.accumulate; i++)
-    RAPT_TRY(t->task->fill(t->task, l->plan, i, (uint64_t)(t->step * t->settings.accumulate + i)));
-  *(real *)rapt_plan_data(l->plan, l->lr) = (real)rapt__learning_rate(&t->settings, t->step);
-  *(real *)rapt_plan_data(l->plan, l->count) = (real)(t->step + 1);
-  RAPT_TRY(rapt_plan_run(l->plan, (uint64_t)t->step));
-  double loss = (double)*(real *)rapt_plan_data(l->plan, l->loss),
-         norm = (double)*(real *)rapt_plan_data(l->plan, l->norm);
-  if (!isfinite(loss) || !isfinite(norm)) return explain_nan(l, loss, norm);
+  rapt__train_plan *p = NULL;
+  double whole = 0, loss = 0;
+  for (int64_t i = 0; i < t->settings.accumulate; i++) {
+    rapt__batch batch;
+    batch_of(t->task, true, index_of(t, i), &batch);
+    whole += batch.weight;
+    l->tokens += t->task->batch ? batch.weight : t->task->tokens_per_batch;
+  }
+  if (l->plans.accumulate) rapt__plans_clear_sum(&l->plans);
+  for (int64_t i = 0; i < t->settings.accumulate; i++) {
+    RAPT_TRY(fill_part(l, i, whole, &p));
+    if (p->lr) fill_update(t, p);
+    RAPT_TRY(rapt_plan_run(p->plan, index_of(t, i)));
+    loss += (double)*(real *)rapt_plan_data(p->plan, p->loss);
+  }
+  if (l->plans.accumulate) {
+    p = &l->plans.step;
+    fill_update(t, p);
+    RAPT_TRY(rapt_plan_run(p->plan, (uint64_t)t->step));
+  }
+  double norm = (double)*(real *)rapt_plan_data(p->plan, p->norm);
+  if (!isfinite(loss) || !isfinite(norm)) return explain_nan(l, whole, loss, norm);
   t->step++;
   l->smooth = isnan(l->smooth) ? loss : 0.95 * l->smooth + 0.05 * loss;
   RAPT_TRY(add_metrics(l, loss, norm));
@@ -193,20 +238,26 @@ static void fit_to_time(loop *l) {
   t->settings.minutes = 0;
 }
 
+static rapt_status evaluate_when_due(loop *l, bool *stop) {
+  rapt__trainer *t = l->t;
+  if (*stop || !due(t->settings.eval_every, t->step) || t->evaluated == t->step || t->step == 0) return RAPT_OK;
+  RAPT_TRY(evaluate(l));
+  if (t->settings.patience > 0 && t->worse >= t->settings.patience) *stop = true;
+  return RAPT_OK;
+}
+
 static rapt_status train(loop *l) {
   rapt__trainer *t = l->t;
-  int64_t saved = -1, evaluated = -1, sampled = -1;
+  int64_t saved = -1, sampled = -1;
   bool stop = false;
+  /* A run that was stopped where an evaluation was due makes up for it. */
+  RAPT_TRY(evaluate_when_due(l, &stop));
   while (t->step < t->settings.steps && !stop) {
     RAPT_TRY(one_step(l));
     fit_to_time(l);
     stop = atomic_load(&t->ctx->interrupted) || (t->settings.stop_at > 0 && t->step >= t->settings.stop_at);
     t->interrupted = stop && t->step < t->settings.steps;
-    if (!stop && due(t->settings.eval_every, t->step)) {
-      RAPT_TRY(evaluate(l));
-      evaluated = t->step;
-      if (t->settings.patience > 0 && t->worse >= t->settings.patience) stop = true;
-    }
+    RAPT_TRY(evaluate_when_due(l, &stop));
     if (!stop && due(t->settings.sample_every, t->step)) {
       RAPT_TRY(take_sample(l));
       sampled = t->step;
@@ -216,8 +267,9 @@ static rapt_status train(loop *l) {
       saved = t->step;
     }
   }
-  if (!t->interrupted && evaluated != t->step) RAPT_TRY(evaluate(l));
+  if (!t->interrupted && t->evaluated != t->step) RAPT_TRY(evaluate(l));
   if (saved != t->step || !t->interrupted) RAPT_TRY(save(l));
+  if (!t->interrupted) RAPT_TRY(take_average(l));
   if (!t->interrupted && sampled != t->step) RAPT_TRY(take_sample(l));
   return RAPT_OK;
 }
@@ -240,9 +292,16 @@ static rapt_status open_metrics(loop *l, bool resume) {
 }
 
 rapt_status rapt__trainer_run(rapt__trainer *t, bool resume) {
-  loop l = {.t = t, .smooth = NAN};
-  rapt_status status = build_update(&l);
-  if (status == RAPT_OK) status = build_eval(&l);
+  loop l = {.t = t,
+            .smooth = NAN,
+            .plans = {.ctx = t->ctx,
+                      .task = t->task,
+                      .params = t->params,
+                      .update = rapt__update_settings(&t->settings),
+                      .seed = t->seed,
+                      .accumulate = t->settings.accumulate > 1}};
+  rapt_status status = rapt__plans_begin(&l.plans);
+  if (status == RAPT_OK) status = rapt__average_begin(&t->average, t->ctx, t->settings.average, t->params);
   if (status == RAPT_OK && resume) status = rapt__checkpoint_load(t);
   if (status == RAPT_OK) status = open_metrics(&l, resume);
   l.first = t->step;
@@ -253,9 +312,6 @@ rapt_status rapt__trainer_run(rapt__trainer *t, bool resume) {
   t->train_loss = l.smooth;
   if (l.metrics && fclose(l.metrics) != 0 && status == RAPT_OK)
     status = rapt__fail_errno(t->ctx, "close", "metrics.jsonl");
-  rapt_plan_free(l.plan);
-  rapt_plan_free(l.eval_plan);
-  rapt_graph_free(l.graph);
-  rapt_graph_free(l.eval_graph);
+  rapt__plans_free(&l.plans);
   return status;
 }
