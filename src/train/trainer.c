@@ -80,6 +80,7 @@ static rapt_status measure(loop *l, double *loss) {
     if (!task->fill_eval(task, p->plan, n)) break;
     RAPT_TRY(rapt_plan_run(p->plan, 0));
     sum += batch.weight * (double)*(real *)rapt_plan_data(p->plan, p->loss);
+    if (task->carry) task->carry(task, p->plan, false, batch.bucket, n);
     weight += batch.weight;
   }
   *loss = sum / weight;
@@ -190,6 +191,17 @@ static void fill_update(const rapt__trainer *t, rapt__train_plan *p) {
   *(real *)rapt_plan_data(p->plan, p->count) = (real)(t->step + 1);
 }
 
+/* Not from a step that went wrong: it will be run again to find the first bad tensor. */
+static void take_along(loop *l, rapt__train_plan *p, int64_t part) {
+  rapt__task *task = l->t->task;
+  if (!task->carry || !isfinite((double)*(real *)rapt_plan_data(p->plan, p->loss)) ||
+      (p->norm && !isfinite((double)*(real *)rapt_plan_data(p->plan, p->norm))))
+    return;
+  rapt__batch batch;
+  batch_of(task, true, index_of(l->t, part), &batch);
+  task->carry(task, p->plan, true, batch.bucket, index_of(l->t, part));
+}
+
 static rapt_status one_step(loop *l) {
   rapt__trainer *t = l->t;
   rapt__train_plan *p = NULL;
@@ -206,6 +218,7 @@ static rapt_status one_step(loop *l) {
     if (p->lr) fill_update(t, p);
     RAPT_TRY(rapt_plan_run(p->plan, index_of(t, i)));
     loss += (double)*(real *)rapt_plan_data(p->plan, p->loss);
+    take_along(l, p, i);
   }
   if (l->plans.accumulate) {
     p = &l->plans.step;
