@@ -5,6 +5,8 @@
 
 #include "graph/params.h"
 
+enum { RAPT__CHAR_RNN_WINDOW = 8 }; /* inputs of an augmented LSTM, at most */
+
 typedef enum rapt__char_rnn_kind {
   RAPT__CHAR_RNN,
   RAPT__CHAR_GRU,
