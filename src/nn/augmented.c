@@ -111,6 +111,8 @@ static rapt_tensor *param(const rapt__layers *l, const char *name, const char *p
 rapt_tensor *rapt__nn_augmented(const rapt__layers *l, const char *name, rapt_tensor *x, int64_t units,
                                 int64_t projection, int64_t window, rapt_tensor *h0, rapt_tensor *c0, rapt_tensor **h_n,
                                 rapt_tensor **c_n) {
+  if (h_n) *h_n = &l->graph->poison;
+  if (c_n) *c_n = &l->graph->poison;
   if (rapt__poisoned(x)) return x;
   int64_t rows = 5 * units, fed = projection ? projection : units;
   rapt_tensor *w_ih = param(l, name, "weight_ih", 2, rows, window * rapt_dim(x, -1), units);

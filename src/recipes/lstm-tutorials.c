@@ -21,6 +21,8 @@ static const rapt__key keys[] = {
      "inputs that a step of the augmented LSTM sees, its own and those ahead"},
     {"lstm.steps", NULL, RAPT__KEY_INT, offsetof(rapt__lstm_settings, steps), "50", 1, 1000, NULL,
      "characters through which a gradient goes back"},
+    {"lstm.rnn_lr", NULL, RAPT__KEY_REAL, offsetof(rapt__lstm_settings, rnn_lr), "1e-2", 0, 1000, NULL,
+     "highest learning rate of the tanh RNN, which bears less than train.lr"},
     {0}};
 
 static const char *const defaults[] = {"data=ptb",
@@ -204,6 +206,7 @@ static rapt_status train(rapt__lstm *l, rapt__lstm_net *n, rapt__trainer *t) {
   t->task = &n->lm.task;
   t->params = n->lm.params;
   t->settings = run->train;
+  if (n->net.kind == RAPT__CHAR_RNN) t->settings.lr = l->settings->rnn_lr;
   t->seed = n->lm.seed;
   t->dir = n->dir;
   t->tell = run->tell;

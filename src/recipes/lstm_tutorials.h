@@ -10,6 +10,7 @@
 
 typedef struct rapt__lstm_settings {
   int64_t units, features, window, steps;
+  double rnn_lr;
 } rapt__lstm_settings;
 
 enum { RAPT__LSTM_NETS = 4, RAPT__LSTM_LINES = 24, RAPT__LSTM_SECTIONS = 8 };

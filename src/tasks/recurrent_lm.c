@@ -25,7 +25,10 @@ static rapt_tensor *logits(const rapt__recurrent_lm *lm, rapt_graph *graph, bool
                            int64_t rows) {
   rapt_tensor *ids = rapt_input(graph, "ids", RAPT_I32, 2, (int64_t[]){steps + lm->ahead, rows});
   rapt_tensor *before[RAPT__RECURRENT_STATES], *after[RAPT__RECURRENT_STATES], *head, *bias;
-  for (int i = 0; i < lm->states; i++) before[i] = state_input(graph, lm, i, rows);
+  for (int i = 0; i < lm->states; i++) {
+    before[i] = state_input(graph, lm, i, rows);
+    after[i] = &graph->poison; /* what a network that cannot be built leaves */
+  }
   rapt_tensor *y = lm->hidden(lm->net, graph, lm->params, training, ids, before, after, &head, &bias);
   for (int i = 0; i < lm->states; i++) rapt_tap(after[i], "after.%d", i);
   return rapt_linear(y, head, true, bias, RAPT_IDENTITY);
