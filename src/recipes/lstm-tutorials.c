@@ -285,35 +285,41 @@ static rapt_status add_reach(rapt__lstm *l, const rapt__lstm_net *n, const char 
   return RAPT_OK;
 }
 
+/* Every second step: cells must be as high as their labels, and a page is only so wide. */
 static rapt_status draw_reach(rapt__lstm *l, const reach *r) {
+  enum { COLUMNS = RAPT__LSTM_BACK / 2 };
   rapt__text svg;
-  const char *labels[RAPT__LSTM_BACK];
-  for (int t = 0; t < RAPT__LSTM_BACK; t++) {
-    labels[t] = rapt__arena_format(&l->run->arena, "%d", t - RAPT__LSTM_BACK + 1);
-    if (!labels[t]) return RAPT_ENOMEM;
+  const char *labels[COLUMNS];
+  double values[MOST_ROWS * COLUMNS];
+  for (int i = 0; i < COLUMNS; i++) {
+    int t = 2 * i + 1;
+    labels[i] = rapt__arena_format(&l->run->arena, "%d", RAPT__LSTM_BACK - 1 - t);
+    if (!labels[i]) return RAPT_ENOMEM;
+    for (size_t row = 0; row < r->rows; row++)
+      values[row * COLUMNS + (size_t)i] = r->values[row * RAPT__LSTM_BACK + (size_t)t];
   }
   rapt__heat heat = {.title = "log10 of the norm of d loss_T / d state_t",
-                     .column_title = "step t, counted back from T",
+                     .column_title = "steps back, T - t",
                      .row_labels = r->names,
                      .column_labels = labels,
-                     .values = r->values,
+                     .values = values,
                      .rows = r->rows,
-                     .columns = RAPT__LSTM_BACK,
+                     .columns = COLUMNS,
                      .low = -8,
                      .high = 0,
-                     .cell = 6};
+                     .cell = 11};
   rapt__text_init(&svg, l->run->ctx);
   rapt_status status = rapt__svg_heat(&svg, &heat);
   const char *kept = status == RAPT_OK ? rapt__lstm_keep(l, &svg) : NULL;
   rapt__text_free(&svg);
   if (!kept) return status == RAPT_OK ? RAPT_ENOMEM : status;
-  rapt__lstm_section(l,
-                     &(rapt__report_section){
-                         .heading = "Gradient flow",
-                         .text = "The loss of one character by the states up to 99 steps before it, h and c apart, "
-                                 "with the weights at the start and after training; means of eight passages. The scale "
-                                 "is logarithmic and ends at 1e-8.",
-                         .svg = kept});
+  rapt__lstm_section(
+      l, &(rapt__report_section){
+             .heading = "Gradient flow",
+             .text = "The loss of one character by the states up to 99 steps before it, h and c apart, "
+                     "with the weights at the start and at the end of training; means of eight passages. The scale "
+                     "is logarithmic and ends at 1e-8.",
+             .svg = kept});
   return RAPT_OK;
 }
 
@@ -439,7 +445,7 @@ static rapt_status course(rapt__lstm *l, rapt__trainer *trainers) {
     RAPT_TRY(add_reach(l, &l->nets[i], "start", flow));
     RAPT_TRY(train(l, &l->nets[i], &trainers[i]));
     if (l->run->result->interrupted) return RAPT_OK;
-    RAPT_TRY(add_reach(l, &l->nets[i], "trained", flow));
+    RAPT_TRY(add_reach(l, &l->nets[i], "end", flow));
   }
   RAPT_TRY(draw_reach(l, flow));
   RAPT_TRY(rapt__lstm_traces(l, &l->nets[LSTM]));

@@ -229,7 +229,7 @@ static rapt_status delay_equation(rapt__lstm *l, rapt__arena *arena) {
       first = last;
       RAPT_TRY(first_order(l, arena, &d));
     }
-    rows[i] = rapt__arena_format(&l->run->arena, "decay |a| = %g=w_s = %.4f, the canonical RNN is off by %.1e",
+    rows[i] = rapt__arena_format(&l->run->arena, "decay |a| of %g=w_s = %.4f, the canonical RNN is off by %.1e",
                                  decay[i], w_s, last);
     if (!rows[i]) return RAPT_ENOMEM;
   }

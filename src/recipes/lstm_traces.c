@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { SHOWN = 72, LEAD = 200, UNITS = 8 };
+enum { SHOWN = 54, LEAD = 200, UNITS = 8 };
 
 static const rapt_real *values_of(const rapt_params *params, const char *name, size_t size) {
   rapt_real *values = NULL;

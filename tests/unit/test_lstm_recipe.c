@@ -146,7 +146,7 @@ static void it_checks_learns_and_judges(void **state) {
                                       "forget gate f",
                                       "What truncation loses",
                                       "From a delay equation to the RNN",
-                                      "augmented LSTM, c, trained"};
+                                      "augmented LSTM, c, end"};
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
     if (!strstr(page, parts[i])) fail_msg("the report lacks \"%s\"", parts[i]);
   free(page);
