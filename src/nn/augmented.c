@@ -12,32 +12,41 @@ enum { GATE_I, GATE_F, GATE_G, GATE_O, GATE_X };
 
 typedef struct layer {
   const rapt__augmented_options *o;
-  rapt_tensor *in, *w_hh, *bias, *peep[5]; /* in: (T, B, G·H) */
+  rapt_tensor *w_hh, *bias, *peep[5];
   int64_t steps, rows, units, gates;
 } layer;
 
-/* Block `index` of `count` along the last axis. */
-static rapt_tensor *block(rapt_tensor *x, int64_t index, int64_t width) {
-  return rapt_slice(x, -1, index * width, width);
-}
-
-static rapt_tensor *gate(const layer *y, rapt_tensor *sum, int which, rapt_tensor *c) {
-  rapt_tensor *a = block(sum, which, y->units);
+static rapt_tensor *gate(const layer *y, rapt_tensor *const *in, rapt_tensor *const *fed, int which, rapt_tensor *c) {
+  rapt_tensor *a = rapt_add(in[which], fed[which]);
   if (y->peep[which]) a = rapt_add(a, rapt_mul(c, y->peep[which]));
   return rapt_sigmoid(a);
 }
 
-static void step(const layer *y, int64_t t, rapt_tensor **h, rapt_tensor **c) {
-  rapt_tensor *in = rapt_reshape(rapt_slice(y->in, 0, t, 1), 2, (int64_t[]){y->rows, y->gates * y->units});
-  rapt_tensor *fed = rapt_linear(*h, y->w_hh, true, y->bias, RAPT_IDENTITY), *sum = rapt_add(in, fed);
-  rapt_tensor *i = gate(y, sum, GATE_I, *c), *f = gate(y, sum, GATE_F, *c), *a;
-  if (y->o->ungated)
-    a = block(sum, GATE_G, y->units);
-  else
-    a = rapt_add(rapt_mul(gate(y, sum, GATE_X, *c), block(in, GATE_G, y->units)), block(fed, GATE_G, y->units));
-  *c = rapt_add(rapt_mul(f, *c), rapt_mul(i, rapt_tanh(a)));
-  *h = rapt_mul(gate(y, sum, GATE_O, *c), rapt_tanh(*c));
+/* Every block of both sums is used, so that the gradient of a split is one concatenation. */
+static void step(const layer *y, rapt_tensor *seen, rapt_tensor **h, rapt_tensor **c) {
+  rapt_tensor *in[5], *fed[5], *new_part;
+  rapt_split(seen, -1, (int)y->gates, in);
+  rapt_split(rapt_linear(*h, y->w_hh, true, y->bias, RAPT_IDENTITY), -1, (int)y->gates, fed);
+  rapt_tensor *i = gate(y, in, fed, GATE_I, *c), *f = gate(y, in, fed, GATE_F, *c);
+  new_part = y->o->ungated ? in[GATE_G] : rapt_mul(gate(y, in, fed, GATE_X, *c), in[GATE_G]);
+  rapt_tensor *g = rapt_tanh(rapt_add(new_part, fed[GATE_G]));
+  *c = rapt_add(rapt_mul(f, *c), rapt_mul(i, g));
+  *h = rapt_mul(gate(y, in, fed, GATE_O, *c), rapt_tanh(*c));
   if (y->o->w_hr) *h = rapt_linear(*h, y->o->w_hr, true, NULL, RAPT_IDENTITY);
+}
+
+/* Takes x (T, B, n) apart into its steps (B, n), by a tree of slices whose gradients are concatenations; single slices would
+ * each have a gradient as large as x. */
+static void take_apart(rapt_tensor *x, rapt_tensor **steps) {
+  int64_t count = rapt_dim(x, 0), size = 1;
+  if (count == 1 || rapt__poisoned(x)) {
+    steps[0] = rapt__poisoned(x) ? x : rapt_reshape(x, 2, rapt_dims(x) + 1);
+    for (int64_t i = 1; i < count; i++) steps[i] = x;
+    return;
+  }
+  while (size * GROUP < count) size *= GROUP;
+  for (int64_t i = 0; i < count; i += size)
+    take_apart(rapt_slice(x, 0, i, count - i < size ? count - i : size), steps + i);
 }
 
 /* Outputs (B, P) of all steps as (T, B, P), by a tree of concats. `parts` is used up. */
@@ -51,12 +60,14 @@ static rapt_tensor *join(rapt_tensor **parts, int64_t count) {
   return parts[0];
 }
 
-static rapt_tensor *unroll(const layer *y, rapt_tensor *h, rapt_tensor *c) {
-  rapt_graph *graph = y->in->graph;
+/* in: (T, B, G·H) */
+static rapt_tensor *unroll(const layer *y, rapt_tensor *in, rapt_tensor *h, rapt_tensor *c) {
+  rapt_graph *graph = in->graph;
   rapt_tensor **out = rapt__new(graph->ctx, (size_t)y->steps, sizeof *out);
   if (!out) return rapt__poison(graph, RAPT_ENOMEM, "augmented lstm: no memory for %lld steps", (long long)y->steps);
+  take_apart(in, out);
   for (int64_t t = 0; t < y->steps; t++) {
-    step(y, t, &h, &c);
+    step(y, out[t], &h, &c);
     out[t] = rapt__poisoned(h) ? h : rapt_reshape(h, 3, (int64_t[]){1, y->rows, rapt_dim(h, -1)});
   }
   if (y->o->h_n) *y->o->h_n = h;
@@ -89,15 +100,15 @@ rapt_tensor *rapt__augmented_lstm(rapt_tensor *x, rapt_tensor *w_ih, rapt_tensor
   y.rows = x->dim[1];
   rapt_tensor *seen[RAPT__AUGMENTED_WINDOW];
   for (int64_t i = 0; i < window; i++) seen[i] = rapt_slice(x, 0, i, y.steps);
-  y.in = rapt_linear(window > 1 ? rapt_concat(seen, (int)window, 2) : x, w_ih, true, NULL, RAPT_IDENTITY);
+  rapt_tensor *in = rapt_linear(window > 1 ? rapt_concat(seen, (int)window, 2) : x, w_ih, true, NULL, RAPT_IDENTITY);
   y.bias = rapt_add(b_ih, b_hh);
   for (int g = 0, row = 0; o->peepholes && g < (int)y.gates; g++)
     if (g != GATE_G) y.peep[g] = rapt_reshape(rapt_slice(o->peepholes, 0, row++, 1), 1, &y.units);
-  if (rapt__poisoned(y.in) || rapt__poisoned(y.bias)) return &graph->poison;
+  if (rapt__poisoned(in) || rapt__poisoned(y.bias)) return &graph->poison;
   rapt_tensor *h = o->h0, *c = o->c0;
   if (!h) h = rapt_fill(graph, 0, 2, (int64_t[]){y.rows, w_hh->dim[1]});
   if (!c) c = rapt_fill(graph, 0, 2, (int64_t[]){y.rows, y.units});
-  return unroll(&y, h, c);
+  return unroll(&y, in, h, c);
 }
 
 static rapt_tensor *param(const rapt__layers *l, const char *name, const char *part, int ndim, int64_t rows,

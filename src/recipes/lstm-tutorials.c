@@ -26,9 +26,9 @@ static const rapt__key keys[] = {
     {0}};
 
 static const char *const defaults[] = {"data=ptb",
-                                       "train.steps=1200",
+                                       "train.steps=1000",
                                        "train.batch=32",
-                                       "train.lr=6e-3",
+                                       "train.lr=4e-2",
                                        "train.min_lr=2e-4",
                                        "train.weight_decay=0",
                                        "train.eval_every=100",
