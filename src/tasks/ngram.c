@@ -336,6 +336,38 @@ double rapt__ngram_prob(const rapt__ngram *lm, const int32_t *context, size_t n,
   return prob_bounded(lm, context, n, id, lm->end);
 }
 
+void rapt__ngram_no_context(rapt__ngram_state *state) { *state = (rapt__ngram_state){0}; }
+
+/* Adds a longer context to a state unless nothing was seen behind it, or it is as long as an n-gram. */
+static void remember(const rapt__ngram *lm, rapt__ngram_state *state, size_t node) {
+  uint32_t n = state->length;
+  if (node == SIZE_MAX || (int)n + 1 >= lm->order || !(lm->levels[n].total[node] > 0)) return;
+  state->node[state->length++] = (uint32_t)node;
+}
+
+void rapt__ngram_begin(const rapt__ngram *lm, rapt__ngram_state *state) {
+  rapt__ngram_no_context(state);
+  if (lm->end >= 0) remember(lm, state, find(&lm->levels[0], 0, lm->levels[0].size, lm->vocab));
+}
+
+double rapt__ngram_step(const rapt__ngram *lm, const rapt__ngram_state *state, int32_t id, rapt__ngram_state *next) {
+  rapt__ngram_state before = *state;
+  rapt__ngram_no_context(next);
+  if (id < 0 || id >= lm->vocab) return 0;
+  size_t found = find(&lm->levels[0], 0, lm->levels[0].size, id);
+  double p = interpolate(&lm->levels[0], found, lm->total, lm->mass, 1.0 / lm->vocab);
+  remember(lm, next, found);
+  for (uint32_t m = 1; m <= before.length; m++) {
+    size_t at = before.node[m - 1];
+    const level *l = &lm->levels[m - 1];
+    found = find(&lm->levels[m], l->child[at], l->child[at + 1], id);
+    p = interpolate(&lm->levels[m], found, l->total[at], l->mass[at], p);
+    if (next->length == m) remember(lm, next, found);
+  }
+  if (id == lm->end) rapt__ngram_begin(lm, next);
+  return p;
+}
+
 rapt_status rapt__ngram_probs(const rapt__ngram *lm, const int32_t *ids, size_t count, int32_t end, double *out) {
   RAPT_TRY(check_ids(lm->ctx, ids, count, lm->vocab));
   if (end >= lm->vocab)
