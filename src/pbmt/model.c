@@ -130,7 +130,7 @@ static rapt_status tune_rounds(tuning *t, rapt__pbmt_tell_fn tell, void *user) {
       t->best = bleu;
       memcpy(t->weights, weights, sizeof t->weights);
     }
-    bool last = round + 1 == t->m->settings.rounds || fresh == 0;
+    bool last = round + 1 == t->m->settings.rounds || fresh <= t->all.entries / 1000;
     if (!last) {
       rapt__pbmt_tuning settings = t->m->settings.tuning;
       settings.fixed = fixed;

@@ -58,7 +58,7 @@ rapt_status rapt__pbmt_train_linked(rapt_context *ctx, const rapt__pbmt_settings
 void rapt__pbmt_free(rapt__pbmt_model *model);
 
 /* Tunes the weights on a text of its own: decodes it, adds what is new to the n-best lists, finds the best weights for
- * these, and so on. Keeps the weights whose decoding had the highest BLEU (*bleu, may be NULL). */
+ * these, and so on, until hardly an entry in a thousand is new. Keeps the weights whose decoding had the highest BLEU (*bleu, may be NULL). */
 rapt_status rapt__pbmt_tune(rapt__pbmt_model *model, const rapt__pbmt_text *source, const rapt__pbmt_text *target,
                             rapt__pbmt_tell_fn tell, void *user, double *bleu);
 
