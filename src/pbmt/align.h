@@ -1,9 +1,9 @@
-/* Word alignment: IBM model 1 (Brown et al. 1993, "The mathematics of statistical machine translation") and the hidden
- * Markov model of Vogel, Ney and Tillmann 1996 ("HMM-based word alignment in statistical translation") with the empty
- * words of Och and Ney 2003 ("A systematic comparison of various statistical alignment models").
+/* Word alignment: IBM model 1 (Brown et al. 1993, "The mathematics of statistical machine translation") and the
+ * hidden Markov model of Vogel, Ney and Tillmann 1996 ("HMM-based word alignment in statistical translation") with
+ * the empty words of Och and Ney 2003 ("A systematic comparison of various statistical alignment models").
  *
- * In a sentence pair e_1 … e_I, f_1 … f_J each target word f_j comes from the source word at a_j, or from the empty word
- * e_0 for a_j = 0. Model 1 takes all a_j as equally likely:
+ * In a sentence pair e_1 … e_I, f_1 … f_J each target word f_j comes from the source word at a_j, or from the empty
+ * word e_0 for a_j = 0. Model 1 takes all a_j as equally likely:
  *
  *   p(f | e) = prod_j 1 / (I + 1) sum_{i=0..I} t(f_j | e_i)
  *

@@ -40,8 +40,8 @@ static inline size_t rapt__aligner_place(size_t length, size_t m) { return (leng
 
 static inline bool rapt__aligner_has(const rapt__aligner *a, size_t s) { return a->link[s + 1] > a->link[s]; }
 
-/* Fills post (J, I + 1) with posteriors and, for the HMM, moves (I + 1, I) with the expected moves from m to i that were
- * not uniform ones; returns ln p(f | e). Neither reads what another sentence pair wrote. */
+/* Fills post (J, I + 1) with posteriors and, for the HMM, moves (I + 1, I) with the expected moves from m to i that
+ * were not uniform ones; returns ln p(f | e). Neither reads what another sentence pair wrote. */
 double rapt__aligner_expect_ibm1(const rapt__aligner *a, size_t sentence, double *post);
 double rapt__aligner_expect_hmm(const rapt__aligner *a, size_t sentence, double *scratch, double *post, double *moves);
 void rapt__aligner_best_ibm1(const rapt__aligner *a, size_t sentence, int32_t *best);

@@ -1,4 +1,5 @@
-/* Sentences of word ids, and links between the words of sentence pairs: what every part of src/pbmt/ reads and writes. */
+/* Sentences of word ids, and links between the words of sentence pairs: what every part of src/pbmt/ reads and
+ * writes. */
 #ifndef RAPT_SRC_PBMT_BITEXT_H
 #define RAPT_SRC_PBMT_BITEXT_H
 

@@ -1,5 +1,5 @@
-/* Reading the best paths out of a search graph. From the goal backwards, always at the partial path whose best completion
- * is best: what remains is known exactly, since it is the score of the node that the path has come to. */
+/* Reading the best paths out of a search graph. From the goal backwards, always at the partial path whose best
+ * completion is best: what remains is known exactly, since it is the score of the node that the path has come to. */
 #include "pbmt/search.h"
 
 #include <math.h>

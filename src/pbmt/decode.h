@@ -1,8 +1,8 @@
-/* Decoding: the search for the translations with the highest weighted sum of features (Och and Ney 2004; Koehn, Och and
- * Marcu 2003). A hypothesis translates the source phrase by phrase, in any order within the distortion limit, and grows
- * its translation from left to right. Hypotheses with the same number of source words translated share a stack; those
- * that nothing later can tell apart (same words translated, same last phrase's end, same state of the language model) are
- * recombined. Stacks are pruned by the score so far plus an estimate of what the rest will cost. */
+/* Decoding: the search for the translations with the highest weighted sum of features (Och and Ney 2004; Koehn, Och
+ * and Marcu 2003). A hypothesis translates the source phrase by phrase, in any order within the distortion limit,
+ * and grows its translation from left to right. Hypotheses with the same number of source words translated share a
+ * stack; those that nothing later can tell apart (same words translated, same last phrase's end, same state of the
+ * language model) are recombined. Stacks are pruned by the score so far plus an estimate of what the rest will cost. */
 #ifndef RAPT_SRC_PBMT_DECODE_H
 #define RAPT_SRC_PBMT_DECODE_H
 
@@ -34,9 +34,9 @@ typedef struct rapt__pbmt_decoder {
   rapt__pbmt_search search;
 } rapt__pbmt_decoder;
 
-/* Adds the `n` best translations of a sentence with different words to `lists`, and ends the sentence. A source word for
- * which there is no phrase of one word may be copied. *score, if not NULL, gets the best sum found. RAPT_EINVAL for a
- * sentence of more than RAPT__PBMT_LONGEST_INPUT words; the empty sentence becomes the empty translation. */
+/* Adds the `n` best translations of a sentence with different words to `lists`, and ends the sentence. A source word
+ * for which there is no phrase of one word may be copied. *score, if not NULL, gets the best sum found. RAPT_EINVAL
+ * for a sentence of more than RAPT__PBMT_LONGEST_INPUT words; the empty sentence becomes the empty translation. */
 rapt_status rapt__pbmt_decode(const rapt__pbmt_decoder *decoder, const int32_t *words, size_t length, size_t n,
                               rapt__pbmt_nbest *lists, double *score);
 

@@ -46,8 +46,9 @@ typedef struct rapt__pbmt_model {
 /* A line on how far things are, without its end. */
 typedef void (*rapt__pbmt_tell_fn)(void *user, const char *line);
 
-/* Phrase table and language model of a parallel text; the weights are rapt__pbmt_first_weights. The text may go when this
- * returns. The model stays where it is (its decoder points into it); free it with rapt__pbmt_free, after a failure too. */
+/* Phrase table and language model of a parallel text; the weights are rapt__pbmt_first_weights. The text may go when
+ * this returns. The model stays where it is (its decoder points into it); free it with rapt__pbmt_free, after a
+ * failure too. */
 rapt_status rapt__pbmt_train(rapt_context *ctx, const rapt__pbmt_settings *settings, const rapt__pbmt_text *source,
                              const rapt__pbmt_text *target, const rapt__pbmt_vocab *vocab, rapt__pbmt_model *out);
 /* The same with a word alignment that is there already. */
@@ -57,8 +58,9 @@ rapt_status rapt__pbmt_train_linked(rapt_context *ctx, const rapt__pbmt_settings
                                     rapt__pbmt_model *out);
 void rapt__pbmt_free(rapt__pbmt_model *model);
 
-/* Tunes the weights on a text of its own: decodes it, adds what is new to the n-best lists, finds the best weights for
- * these, and so on, until hardly an entry in a thousand is new. Keeps the weights whose decoding had the highest BLEU (*bleu, may be NULL). */
+/* Tunes the weights on a text of its own: decodes it, adds what is new to the n-best lists, finds the best weights
+ * for these, and so on, until hardly an entry in a thousand is new. Keeps the weights whose decoding had the highest
+ * BLEU (*bleu, may be NULL). */
 rapt_status rapt__pbmt_tune(rapt__pbmt_model *model, const rapt__pbmt_text *source, const rapt__pbmt_text *target,
                             rapt__pbmt_tell_fn tell, void *user, double *bleu);
 

@@ -60,8 +60,8 @@ rapt_status rapt__pbmt_nbest_merge(rapt__pbmt_nbest *lists, const rapt__pbmt_nbe
 /* One feature more: values (entries). */
 rapt_status rapt__pbmt_nbest_add_column(rapt__pbmt_nbest *lists, const double *values);
 
-/* best[s] = the entry of sentence s with the highest weighted sum of features, the first one among equals; SIZE_MAX for an
- * empty list. weights (columns). */
+/* best[s] = the entry of sentence s with the highest weighted sum of features, the first one among equals; SIZE_MAX
+ * for an empty list. weights (columns). */
 void rapt__pbmt_nbest_pick(const rapt__pbmt_nbest *lists, const double *weights, size_t *best);
 double rapt__pbmt_nbest_score(const rapt__pbmt_nbest *lists, size_t entry, const double *weights);
 

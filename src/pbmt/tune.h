@@ -1,7 +1,7 @@
-/* Minimum error rate training (Och 2003): weights that give the highest BLEU (Papineni et al. 2002) of the best entries of
- * n-best lists. Along a line of weights every entry's score is linear, so that the best entry of a sentence changes only
- * where the upper envelope of these lines has a corner; between two corners of all sentences BLEU is constant, and is
- * computed exactly for every such stretch. */
+/* Minimum error rate training (Och 2003): weights that give the highest BLEU (Papineni et al. 2002) of the best
+ * entries of n-best lists. Along a line of weights every entry's score is linear, so that the best entry of a
+ * sentence changes only where the upper envelope of these lines has a corner; between two corners of all sentences
+ * BLEU is constant, and is computed exactly for every such stretch. */
 #ifndef RAPT_SRC_PBMT_TUNE_H
 #define RAPT_SRC_PBMT_TUNE_H
 

@@ -1,5 +1,5 @@
-/* Phrase-based translation (Koehn, Och and Marcu 2003): the baseline that neural translation is measured against. Words are
- * aligned, phrases counted, weights tuned; then the same with shorter phrases. */
+/* Phrase-based translation (Koehn, Och and Marcu 2003): the baseline that neural translation is measured against.
+ * Words are aligned, phrases counted, weights tuned; then the same with shorter phrases. */
 #include "recipes/recipes.h"
 
 #include "base/file.h"

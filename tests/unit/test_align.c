@@ -1,4 +1,5 @@
-/* Word alignment: against enumeration of all alignments on tiny texts, rounds that never lower the likelihood, joining. */
+/* Word alignment: against enumeration of all alignments on tiny texts, rounds that never lower the likelihood,
+ * joining. */
 #include "unit/unit.h"
 
 #include "pbmt/align.h"
@@ -143,7 +144,8 @@ static void test_maximisation(void **state) {
   rapt__aligner_free(a);
 }
 
-/* ---- A larger made-up text: words translate one to one, the order moves a little, some words come from nowhere ---- */
+/* ---- A larger made-up text: words translate one to one, the order moves a little, some words come from nowhere
+ * ---- */
 
 enum { MANY = 600, WORDS = 40 };
 static int32_t many_source_ids[MANY * 12], many_target_ids[MANY * 24];

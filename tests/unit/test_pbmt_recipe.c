@@ -1,4 +1,5 @@
-/* The recipe pbmt on a made-up language: the run's files, the claim, bad data, and aligning the files without memory. */
+/* The recipe pbmt on a made-up language: the run's files, the claim, bad data, and aligning the files without
+ * memory. */
 #include "unit/unit.h"
 
 #include <math.h>
@@ -12,7 +13,8 @@ static uint32_t draw(uint32_t *state, uint32_t limit) {
   return (uint32_t)(((uint64_t)*state * limit) >> 32);
 }
 
-/* Noun n is d<n> and e<n>; "das" before one of the first five nouns is "the" and else "that"; "nicht" moves to the end. */
+/* Noun n is d<n> and e<n>; "das" before one of the first five nouns is "the" and else "that"; "nicht" moves to the
+ * end. */
 static void write_set(const char *set, uint32_t seed, int lines) {
   char path[2][300];
   FILE *file[2];
