@@ -132,6 +132,10 @@ static double future_of(const rapt__pbmt_graph *g, const uint64_t *cover) {
   return sum;
 }
 
+/* How much better, in nats, the language model may find a phrase in its place than alone: what lies further below
+ * the stack is not worth asking it. */
+static const double surprise = 4;
+
 static rapt_status grow(search *x, const rapt__pbmt_node *from, int covered, int begin, int end) {
   rapt__pbmt_graph *g = x->g;
   const rapt__pbmt_decoder *d = g->decoder;
@@ -142,6 +146,8 @@ static rapt_status grow(search *x, const rapt__pbmt_node *from, int covered, int
   stack *to = &x->stacks[covered + end - begin];
   for (size_t k = rapt__pbmt_span_at(g, begin, end); k < rapt__pbmt_span_end(g, begin, end); k++) {
     const rapt__pbmt_choice *choice = &g->choices[k];
+    double alone = from->score + choice->estimate - d->weights[RAPT__PBMT_DISTORTION] * c.arc.jump + future;
+    if (alone + surprise * fabs(d->weights[RAPT__PBMT_LM]) < to->cut) continue;
     c.node.state = from->state;
     c.arc.choice = choice;
     c.arc.lm = 0;
