@@ -30,10 +30,11 @@ ALLOWED = {
     "nn": engine_below("nn"),
     "models": engine_below("models") | {"formats"},
     "tasks": engine_below("tasks") | SIDE,
+    "pbmt": {"base", "text", "data", "formats", "tasks"},
     "train": ABOVE_TASKS,
     "infer": ABOVE_TASKS,
     "explain": ABOVE_TASKS,
-    "recipes": ABOVE_TASKS | {"train", "infer", "explain"},
+    "recipes": ABOVE_TASKS | {"pbmt", "train", "infer", "explain"},
     # Users of the library like any other: the public headers are all that they see.
     "cli": set(),
     "serve": set(),

@@ -2,6 +2,7 @@
 #ifndef RAPT_RAPT_H
 #define RAPT_RAPT_H
 
+#include <rapt/align.h>
 #include <rapt/base.h>
 #include <rapt/data.h>
 #include <rapt/explain.h>

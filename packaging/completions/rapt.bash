@@ -2,7 +2,7 @@
 _rapt() {
   local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]}
   if [ "$COMP_CWORD" -eq 1 ]; then
-    mapfile -t COMPREPLY < <(compgen -W "recipes show explain train eval generate score translate runs data bench doctor --help --version" -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W "recipes show explain train eval generate score translate runs data align bench doctor --help --version" -- "$word")
     return
   fi
   local words=--help
@@ -43,6 +43,7 @@ _rapt() {
       words="--json --force $(rapt data list --json 2>/dev/null | sed -n 's/^.*{"name": "\([^"]*\)".*/\1/p')"
     fi
     ;;
+  align) words="--model --symmetrise --rounds --threads --help hmm ibm1 gdfa intersection union forward backward" ;;
   runs) words="--recipe --limit --json --plot --prune --help" ;;
   bench)
     words="--list --only --profile --threads --repeat --seconds --json --save-inputs --help $(rapt bench --list 2>/dev/null | awk '{print $1}')"

@@ -1,5 +1,5 @@
 # Completion of rapt for fish.
-set -l commands recipes show explain train eval generate score translate runs data bench doctor
+set -l commands recipes show explain train eval generate score translate runs data align bench doctor
 complete -c rapt -n "not __fish_seen_subcommand_from $commands" -f -a "$commands"
 complete -c rapt -n "__fish_seen_subcommand_from show explain train" -f -a "(rapt recipes 2>/dev/null | awk 'NR > 1 {print \$1}')"
 complete -c rapt -n "__fish_seen_subcommand_from show" -l config -d "a YAML file with every setting"
@@ -19,6 +19,10 @@ complete -c rapt -n "__fish_seen_subcommand_from runs" -l recipe -x -a "(rapt re
 complete -c rapt -n "__fish_seen_subcommand_from runs" -l limit -x
 complete -c rapt -n "__fish_seen_subcommand_from runs" -l plot -r -d "draw both losses into an SVG file"
 complete -c rapt -n "__fish_seen_subcommand_from runs" -l prune -d "forget runs whose directory is gone"
+complete -c rapt -n "__fish_seen_subcommand_from align" -l model -x -a "hmm ibm1"
+complete -c rapt -n "__fish_seen_subcommand_from align" -l symmetrise -x -a "gdfa intersection union forward backward"
+complete -c rapt -n "__fish_seen_subcommand_from align" -l rounds -x
+complete -c rapt -n "__fish_seen_subcommand_from align" -l threads -x
 for option in threads repeat seconds save-inputs
   complete -c rapt -n "__fish_seen_subcommand_from bench" -l $option -r
 end

@@ -41,7 +41,7 @@ expect 2 '' 'usage: rapt' "$rapt"
 expect 0 'usage: rapt' '' "$rapt" --help
 expect 0 '^rapt [0-9]+\.[0-9]+\.[0-9]+$' '' "$rapt" --version
 expect 2 '' 'did you mean "train"' "$rapt" trian
-for c in recipes show explain train eval generate score translate runs data bench doctor; do expect 0 "usage: rapt $c" '' "$rapt" "$c" --help; done
+for c in recipes show explain train eval generate score translate runs data align bench doctor; do expect 0 "usage: rapt $c" '' "$rapt" "$c" --help; done
 expect 0 '^gpt ' '' "$rapt" recipes
 expect 2 '' 'unexpected argument' "$rapt" recipes more
 expect 0 'model\.layers' '' "$rapt" show gpt
@@ -162,6 +162,34 @@ expect 1 '' '`rapt data get ptb` fetches it' env RAPT_DATA="$data" RAPT_HOME="$w
 expect 1 '' 'is not there' env RAPT_DATA= RAPT_HOME="$work/other" "$rapt" train adam out=no-mnist
 expect 2 '' 'no file or data set "none.txt"' env RAPT_HOME="$work/other" "$rapt" train gpt data=none.txt out=no-text
 expect 1 '' 'is not there' env RAPT_DATA= "$rapt" data check custrev
+
+# Word alignment.
+for i in 1 2 3; do printf 'das haus\nein haus\nein buch\ndas buch ist klein\n'; done >words.de
+for i in 1 2 3; do printf 'the house\na house\na book\nthe book is small\n'; done >words.en
+expect 2 '' 'which two files' "$rapt" align words.de
+expect 2 '' 'unexpected argument "c"' "$rapt" align a b c
+expect 2 '' 'unknown option "--fast"' "$rapt" align a b --fast
+expect 2 '' 'did you mean "hmm"' "$rapt" align words.de words.en --model hm
+expect 2 '' 'did you mean "gdfa"' "$rapt" align words.de words.en --symmetrise=gdf
+expect 2 '' 'from 1 to 1000' "$rapt" align words.de words.en --rounds 0
+expect 0 '^0-0 1-1 2-2 3-3$' '' "$rapt" align words.de words.en
+expect 0 '^0-0 1-1$' '' "$rapt" align words.de words.en --model ibm1 --symmetrise intersection --rounds 10
+"$rapt" align words.de words.en --threads 1 >one.align
+gzip -k words.de words.en
+"$rapt" align words.de.gz words.en.gz --threads 3 >three.align
+same 'alignment by one thread, and by three of gzipped files' one.align three.align
+expect 0 '^12$' '' sh -c 'wc -l <one.align'
+expect 1 '' 'cannot open it|No such file' "$rapt" align words.de nowhere.en
+head -n 5 words.en >short.en
+expect 1 '' 'words\.de has 12 lines and short\.en has 5; line 6 ' "$rapt" align words.de short.en
+printf 'a\n\nb\n' >hole.en
+expect 1 '' 'hole\.en:2: the line has no words' "$rapt" align words.de hole.en
+printf 'a\nb \303\050\n' >bad.en
+expect 1 '' 'bad\.en:2: byte 3 of the line \(0xc3\) is not UTF-8' "$rapt" align words.de bad.en
+{ echo a; yes w | head -n 5000 | tr '\n' ' '; echo; } >long.en
+expect 1 '' 'long\.en:2: the line has more than 1000 words' "$rapt" align words.de long.en
+: >empty.en
+expect 1 '' 'empty\.en: the file is empty' "$rapt" align words.de empty.en
 
 expect 1 '' 'data is not UTF-8' "$rapt" train gpt data=./$'\xff' out=bytes
 expect 0 '^gpt-0\.8m .*takes settings' '' "$rapt" bench --list
