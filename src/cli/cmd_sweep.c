@@ -16,7 +16,7 @@ static void tell(void *user, const rapt_sweep_run *run, size_t ended, size_t tot
   if (run->state == RAPT_SWEEP_RUNNING)
     fprintf(stderr, "begins, log %s/train.log\n", run->dir);
   else if (run->state == RAPT_SWEEP_DONE)
-    fprintf(stderr, "figure %.5g, mark %s, %.1f minutes\n", run->figure, rapt_run_mark_text(run->mark), run->minutes);
+    fprintf(stderr, "figure %.5g, mark %s, %.2f minutes\n", run->figure, rapt_run_mark_text(run->mark), run->minutes);
   else
     fprintf(stderr, "%s%s%s\n", rapt_sweep_state_text(run->state), *run->why ? ": " : "", run->why);
 }

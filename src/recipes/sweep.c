@@ -52,15 +52,23 @@ static rapt_status find_data(rapt_context *ctx, const char *name) {
   return rapt__data_find(ctx, "file or data set", name, path, sizeof path, &missing);
 }
 
-static rapt_status check_resolved(void *user, const char *const *settings) {
+static rapt_status note_threads(void *user, const char *const *settings) {
   rapt_sweep *sweep = user;
   for (; *settings; settings++) {
-    const char *threads = value_of(*settings, "train.threads"), *data = value_of(*settings, "data");
-    if (data) RAPT_TRY(find_data(sweep->ctx, data));
+    const char *threads = value_of(*settings, "train.threads");
     if (!threads) continue;
     long long n = strtoll(threads, NULL, 10);
     sweep->has_threads = true;
     if (n > sweep->threads) sweep->threads = n;
+  }
+  return RAPT_OK;
+}
+
+static rapt_status check_data(void *user, const char *const *settings) {
+  rapt_sweep *sweep = user;
+  for (; *settings; settings++) {
+    const char *data = value_of(*settings, "data");
+    if (data) return find_data(sweep->ctx, data);
   }
   return RAPT_OK;
 }
@@ -98,10 +106,14 @@ static rapt_status make_runs(rapt_sweep *sweep) {
     run->settings = settings_of(sweep, i);
     if (!run->settings) return RAPT_ENOMEM;
     run->setting_count = (int)grid->count;
-    RAPT_TRY(rapt__recipe_resolve(sweep->ctx, sweep->recipe, run->settings, run->setting_count, check_resolved, sweep));
+    RAPT_TRY(rapt__recipe_resolve(sweep->ctx, sweep->recipe, run->settings, run->setting_count, note_threads, sweep));
     RAPT_TRY(place_run(sweep, run, sweep->recipe, rapt__grid_name(&sweep->arena, grid, i)));
   }
-  for (size_t i = 0; i < sweep->count; i++) RAPT_TRY(rapt__sweep_look(sweep, &sweep->runs[i]));
+  for (size_t i = 0; i < sweep->count; i++) {
+    rapt_sweep_run *run = &sweep->runs[i];
+    RAPT_TRY(rapt__recipe_resolve(sweep->ctx, sweep->recipe, run->settings, run->setting_count, check_data, sweep));
+    RAPT_TRY(rapt__sweep_look(sweep, run));
+  }
   return RAPT_OK;
 }
 
@@ -186,10 +198,7 @@ typedef struct needs {
 /* A value that is the name of a data set is one that the run reads, whatever its key. */
 static rapt_status check_defaults(void *user, const char *const *settings) {
   needs *n = user;
-  for (; *settings; settings++) {
-    if (value_of(*settings, "train.threads")) n->sweep->has_threads = true;
-    RAPT_TRY(need_data(n->sweep, n->run, strchr(*settings, '=') + 1));
-  }
+  for (; *settings; settings++) RAPT_TRY(need_data(n->sweep, n->run, strchr(*settings, '=') + 1));
   return RAPT_OK;
 }
 

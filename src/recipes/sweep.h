@@ -34,7 +34,7 @@ struct rapt_sweep {
   rapt__grid grid;           /* of several recipes: the axes "recipe" and "seed" */
   rapt_sweep_run *runs;
   size_t count, seeds; /* runs; neighbours that differ in the seed alone */
-  bool has_threads;    /* a recipe knows train.threads */
+  bool has_threads;    /* the recipe knows train.threads */
   int64_t threads;     /* the largest train.threads that was asked for; 0: automatic */
   int jobs;            /* of the last rapt_sweep_train */
 };

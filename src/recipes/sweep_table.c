@@ -129,17 +129,19 @@ static const char *verdict(const rapt_sweep_run *run) {
   return run->state == RAPT_SWEEP_DONE ? rapt_run_mark_text(run->mark) : rapt_sweep_state_text(run->state);
 }
 
+/* What went wrong; of several recipes else what was to be reached. */
+static const char *remark(const rapt_sweep *sweep, const rapt_sweep_run *run) {
+  const rapt_recipe_info *info = sweep->recipe || *run->why ? NULL : rapt_recipe_find(run->recipe);
+  return info ? info->pass_mark : run->why;
+}
+
 static void add_run(cells *c, const rapt_sweep *sweep, size_t index) {
   const rapt_sweep_run *run = &sweep->runs[index];
   add_values(c, sweep, index, NULL);
   add_real(c, "%.5g", run->figure);
-  if (!sweep->recipe) {
-    const rapt_recipe_info *info = rapt_recipe_find(run->recipe);
-    add(c, info ? info->pass_mark : "");
-  }
   add(c, verdict(run));
-  add_real(c, "%.1f", run->minutes);
-  add(c, run->why);
+  add_real(c, "%.2f", run->minutes);
+  add(c, remark(sweep, run));
 }
 
 static void add_group(cells *c, const rapt_sweep *sweep, size_t first) {
@@ -149,9 +151,8 @@ static void add_group(cells *c, const rapt_sweep *sweep, size_t first) {
     add(c, rapt__arena_format(&c->arena, "%.5g ± %.2g", g.mean, g.deviation));
   else
     add_real(c, "%.5g", g.mean);
-  if (!sweep->recipe) add(c, "");
   add(c, g.judged ? rapt__arena_format(&c->arena, "%zu of %zu", g.reached, g.judged) : "-");
-  add_real(c, "%.1f", g.minutes);
+  add_real(c, "%.2f", g.minutes);
   add(c, g.done < sweep->seeds ? rapt__arena_format(&c->arena, "%zu of %zu runs", g.done, sweep->seeds) : "");
 }
 
@@ -171,11 +172,11 @@ static rapt_status add_sums(rapt_sweep *sweep, rapt__text *out) {
   for (int s = 0; s <= RAPT_SWEEP_SKIPPED; s++)
     if (s != RAPT_SWEEP_DONE && counts[s])
       RAPT_TRY(rapt__text_addf(out, ", %zu %s", counts[s], rapt_sweep_state_text((rapt_sweep_state)s)));
-  return rapt__text_addf(out, "; %.1f minutes\n", minutes);
+  return rapt__text_addf(out, "; %.2f minutes\n", minutes);
 }
 
 static rapt_status write_table(rapt_sweep *sweep, rapt__text *out) {
-  cells c = {.columns = 4 + !sweep->recipe};
+  cells c = {.columns = 4};
   rapt__arena_init(&c.arena, sweep->ctx);
   for (size_t a = 0; a < sweep->grid.count; a++)
     if (rapt__sweep_varies(sweep, a)) {
@@ -183,10 +184,9 @@ static rapt_status write_table(rapt_sweep *sweep, rapt__text *out) {
       c.columns++;
     }
   add(&c, "figure");
-  if (!sweep->recipe) add(&c, "pass mark");
   add(&c, sweep->recipe ? "mark" : "result");
   add(&c, "minutes");
-  add(&c, "");
+  add(&c, sweep->recipe ? "" : "pass mark");
   for (size_t i = 0; i < sweep->count; i++) {
     add_run(&c, sweep, i);
     if (sweep->seeds > 1 && (i + 1) % sweep->seeds == 0) add_group(&c, sweep, i + 1 - sweep->seeds);
@@ -199,13 +199,14 @@ static rapt_status write_table(rapt_sweep *sweep, rapt__text *out) {
 /* ---- The plan ---------------------------------------------------------------------------------------------------- */
 
 static rapt_status write_plan(rapt_sweep *sweep, rapt__text *out) {
-  cells c = {.columns = sweep->recipe ? 3 : 5};
+  cells c = {.columns = sweep->recipe ? 3 : 4};
   rapt__arena_init(&c.arena, sweep->ctx);
   long long minutes = 0;
   size_t left = 0;
   add(&c, "run");
-  if (!sweep->recipe) add(&c, "minutes"), add(&c, "pass mark");
-  add(&c, "state"), add(&c, "directory");
+  if (!sweep->recipe) add(&c, "minutes");
+  add(&c, "state");
+  add(&c, sweep->recipe ? "directory" : "pass mark");
   for (size_t i = 0; i < sweep->count; i++) {
     const rapt_sweep_run *run = &sweep->runs[i];
     const rapt_recipe_info *info = rapt_recipe_find(run->recipe);
@@ -213,13 +214,9 @@ static rapt_status write_plan(rapt_sweep *sweep, rapt__text *out) {
     left += to_do;
     if (to_do && info) minutes += info->minutes;
     add(&c, run->name);
-    if (!sweep->recipe) {
-      add(&c, rapt__arena_format(&c.arena, "%d", info ? info->minutes : 0));
-      add(&c, info ? info->pass_mark : "");
-    }
-    add(&c, *run->why ? rapt__arena_format(&c.arena, "%s: %s", rapt_sweep_state_text(run->state), run->why)
-                      : rapt_sweep_state_text(run->state));
-    add(&c, run->dir);
+    if (!sweep->recipe) add(&c, rapt__arena_format(&c.arena, "%d", info ? info->minutes : 0));
+    add(&c, rapt_sweep_state_text(run->state));
+    add(&c, sweep->recipe ? run->dir : remark(sweep, run));
   }
   rapt_status status = print_cells(&c, out);
   free_cells(&c);

@@ -274,7 +274,7 @@ static void share_processors(work *w, size_t left) {
   if (jobs > (int64_t)left) jobs = (int64_t)left;
   if (jobs > MOST_JOBS) jobs = MOST_JOBS;
   w->jobs = s->jobs = jobs > 1 ? (int)jobs : 1;
-  if (s->has_threads && s->threads == 0)
+  if (s->recipe && s->has_threads && s->threads == 0)
     snprintf(w->threads, sizeof w->threads, "train.threads=%d", cores / w->jobs > 1 ? cores / w->jobs : 1);
 }
 
