@@ -479,7 +479,7 @@ const rapt__recipe rapt__recipe_lstm_tutorials = {
              .claim =
                  "the gradient of h_T by h_t decays exponentially for tanh; by c_t it stays in [0.5, 1] through the "
                  "carousel for 100 steps",
-             .minutes = 5,
+             .minutes = 2,
              .about =
                  "What the two tutorials derive, carried out: gradients of recurrent cells by backpropagation "
                  "through time, truncated and whole,\n"
