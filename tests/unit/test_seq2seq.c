@@ -59,9 +59,13 @@ static int64_t *source_vocabulary_of(void *config) { return &((toy_config *)conf
 
 static const rapt__seq2seq plain = {encode, decode, decode, NULL, source_vocabulary_of};
 static const rapt__seq2seq with_loss = {encode, decode, decode, own_loss, source_vocabulary_of};
-static const rapt__model archs[2] = {
-    {"toy", "Toy", "toy", "", keys, sizeof(toy_config), check, NULL, context_of, vocabulary_of, false, &plain},
-    {"toy", "Toy", "toy", "", keys, sizeof(toy_config), check, NULL, context_of, vocabulary_of, false, &with_loss}};
+#define TOY(functions)                                                                                                 \
+  {                                                                                                                    \
+    .name = "toy", .hf_class = "Toy", .hf_type = "toy", .hf_prefix = "", .keys = keys,                                 \
+    .config_size = sizeof(toy_config), .check = check, .context = context_of, .vocabulary = vocabulary_of,             \
+    .seq2seq = functions                                                                                               \
+  }
+static const rapt__model archs[2] = {TOY(&plain), TOY(&with_loss)};
 
 /* ---- A text of numbers, each two more than the one before, and its translation: the same by other names ---- */
 
