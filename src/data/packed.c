@@ -19,7 +19,8 @@ static rapt_status read_all(rapt_context *ctx, gzFile file, const char *path, si
     int got = gzread(file, *data + *size, (unsigned)want), code;
     const char *error = gzerror(file, &code);
     if (code != Z_OK && code != Z_STREAM_END)
-      return rapt__fail(ctx, RAPT_EFORMAT, "%s: content byte %zu: bad gzip data (%s)", path, *size, error);
+      return rapt__fail(ctx, RAPT_EFORMAT, "%s: content byte %zu: bad gzip data (%s); fetch the file again", path,
+                        *size, error);
     if (got <= 0) return RAPT_OK;
     *size += (size_t)got;
     if (*size > limit) return rapt__fail(ctx, RAPT_EFORMAT, "%s: the content is larger than %zu bytes", path, limit);

@@ -231,7 +231,8 @@ rapt_status rapt__plan_memory(rapt_plan *plan, const bool *needed, const bool *k
     for (int32_t i = 0; i < l.count; i++) plan->stats.naive_bytes += (int64_t)l.buffers[i].bytes;
     if (rapt__add_overflows(top, scratch_bytes, &all)) {
       rapt__fail_memory(plan->ctx, SIZE_MAX);
-    } else if ((plan->memory = rapt__alloc_aligned_raw(plan->ctx, all))) {
+    } else if ((plan->memory =
+                    plan->pool ? rapt__pool_take(plan->pool, all) : rapt__alloc_aligned_raw(plan->ctx, all))) {
       plan->shared = plan->memory + top;
       plan->stats.arena_bytes = (int64_t)all;
       set_addresses(&l);

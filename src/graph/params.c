@@ -19,7 +19,7 @@ void rapt_params_free(rapt_params *params) {
   if (!params) return;
   rapt_context *ctx = params->ctx;
   for (int i = 0; i < RAPT__STATES; i++) rapt__free_aligned(ctx, params->state[i]);
-  rapt__free_aligned(ctx, params->values);
+  if (!params->borrows) rapt__free_aligned(ctx, params->values);
   rapt__free(ctx, params->items);
   rapt__arena_free(&params->arena);
   rapt__free(ctx, params);
@@ -113,6 +113,26 @@ rapt_status rapt__params_need_states(rapt_params *params, int count) {
     params->state[i] = rapt__alloc_aligned(params->ctx, (size_t)params->extent * sizeof(real));
     if (!params->state[i]) return RAPT_ENOMEM;
   }
+  return RAPT_OK;
+}
+
+rapt_status rapt__params_borrow(rapt_params *params, const rapt_params *from) {
+  if (params->started || !from->started)
+    return rapt__fail(params->ctx, RAPT_EINVAL, "a parameter store that is started lends to one that is not");
+  for (size_t i = 0; i < params->count; i++) {
+    rapt__param *param = params->items[i];
+    int64_t found = rapt_params_find(from, param->name);
+    const rapt__param *lent = found >= 0 ? from->items[found] : NULL;
+    bool fits = lent && lent->ndim == param->ndim && param->ndim > 0 && lent->dim[0] >= param->dim[0];
+    for (int d = 1; fits && d < param->ndim; d++) fits = lent->dim[d] == param->dim[d];
+    if (!fits)
+      return rapt__fail(params->ctx, RAPT_ESHAPE, "parameter \"%s\": the store that lends has none with such rows",
+                        param->name);
+    param->offset = lent->offset;
+  }
+  params->values = from->values;
+  params->extent = from->extent;
+  params->started = params->borrows = true;
   return RAPT_OK;
 }
 

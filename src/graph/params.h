@@ -23,7 +23,8 @@ struct rapt_params {
   int64_t extent;  /* elements of the arrays, with padding */
   int64_t decayed; /* elements at the start of the arrays that weight decay reaches */
   bool started;
-  real *values;              /* (extent) owned */
+  bool borrows;              /* the values are another store's */
+  real *values;              /* (extent) owned, unless borrowed */
   real *state[RAPT__STATES]; /* (extent) owned, or NULL until an optimizer asks */
 };
 
@@ -36,5 +37,8 @@ typedef struct rapt__param_attr {
 rapt__param *rapt__params_declare(rapt_params *params, rapt_graph *graph, const char *name, int ndim,
                                   const int64_t *dims, rapt_init init);
 rapt_status rapt__params_need_states(rapt_params *params, int count);
+/* Starts `params` with the memory of `from`, a started store that outlives it and has the same parameters with the same shapes,
+ * the first axis excepted, which may be longer there: fewer rows of the same states. */
+rapt_status rapt__params_borrow(rapt_params *params, const rapt_params *from);
 
 #endif

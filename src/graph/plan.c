@@ -88,8 +88,8 @@ static rapt_status make_plan(rapt_plan *plan, rapt_tensor *const *outputs, int c
   return bind(plan);
 }
 
-rapt_status rapt_plan_new(rapt_graph *graph, rapt_tensor *const *outputs, int count, const rapt_plan_options *options,
-                          rapt_plan **out) {
+rapt_status rapt__plan_new(rapt_graph *graph, rapt_tensor *const *outputs, int count, const rapt_plan_options *options,
+                           rapt__pool *pool, rapt_plan **out) {
   *out = NULL;
   rapt_context *ctx = graph->ctx;
   double begin = rapt__now();
@@ -107,7 +107,7 @@ rapt_status rapt_plan_new(rapt_graph *graph, rapt_tensor *const *outputs, int co
   }
   rapt_plan *plan = rapt__new(ctx, 1, sizeof *plan);
   if (!plan) return RAPT_ENOMEM;
-  *plan = (rapt_plan){.ctx = ctx, .graph = graph, .k = k, .seed = options ? options->seed : 0};
+  *plan = (rapt_plan){.ctx = ctx, .graph = graph, .k = k, .pool = pool, .seed = options ? options->seed : 0};
   rapt__arena_init(&plan->arena, ctx);
   plan->keep_all = options && options->keep_all;
   rapt_status status = make_plan(plan, outputs, count);
@@ -120,10 +120,15 @@ rapt_status rapt_plan_new(rapt_graph *graph, rapt_tensor *const *outputs, int co
   return RAPT_OK;
 }
 
+rapt_status rapt_plan_new(rapt_graph *graph, rapt_tensor *const *outputs, int count, const rapt_plan_options *options,
+                          rapt_plan **out) {
+  return rapt__plan_new(graph, outputs, count, options, NULL, out);
+}
+
 void rapt_plan_free(rapt_plan *plan) {
   if (!plan) return;
   rapt_context *ctx = plan->ctx;
-  rapt__free_aligned(ctx, plan->memory);
+  if (!plan->pool) rapt__free_aligned(ctx, plan->memory);
   rapt__arena_free(&plan->arena);
   rapt__free(ctx, plan);
 }
@@ -173,6 +178,31 @@ static void run_step(rapt_plan *plan, const step_node *s, uint64_t step) {
 rapt_status rapt_plan_run(rapt_plan *plan, uint64_t step) {
   for (size_t i = 0; i < plan->count; i++) run_step(plan, &plan->steps[i], step);
   return RAPT_OK;
+}
+
+rapt_status rapt__plan_run_watched(rapt_plan *plan, uint64_t step, void (*after)(void *user, size_t index),
+                                   void *user) {
+  for (size_t i = 0; i < plan->count; i++) {
+    run_step(plan, &plan->steps[i], step);
+    after(user, i);
+  }
+  return RAPT_OK;
+}
+
+static size_t step_of(const rapt_plan *plan, const rapt__node *node) {
+  size_t i = plan->count - 1;
+  while (i > 0 && plan->steps[i].node != node) i--;
+  return i;
+}
+
+void rapt__plan_gradients_done(const rapt_plan *plan, const rapt_tensor *gradient, size_t *done) {
+  const rapt__node *pack = gradient->node;
+  const real *all = plan->data[gradient->id];
+  for (int i = 0; i < pack->n_in; i++) {
+    const rapt_tensor *g = pack->in[i];
+    bool placed = plan->data[g->id] == (void *)(all + rapt__pack_offset(pack, i));
+    done[i] = step_of(plan, placed && g->node->op->forward ? g->node : pack);
+  }
 }
 
 static double bytes_of(const rapt_plan *plan, const rapt__node *node) {

@@ -151,10 +151,14 @@ static rapt_tensor *hidden(const rapt__lm_pass *pass, rapt_tensor **head) {
 static int64_t context(const void *config) { return ((const gpt_config *)config)->context; }
 static int64_t *vocabulary(void *config) { return &((gpt_config *)config)->vocabulary; }
 
+/* Buffers of older checkpoints, and the head's copy of tied embeddings. */
+static const char *const unread[] = {"lm_head.weight", ".attn.bias", ".attn.masked_bias", NULL};
+
 const rapt__model rapt__model_gpt2 = {.name = "gpt2",
                                       .hf_class = "GPT2LMHeadModel",
                                       .hf_type = "gpt2",
                                       .hf_prefix = "transformer.",
+                                      .hf_unread = unread,
                                       .keys = keys,
                                       .config_size = sizeof(gpt_config),
                                       .check = check,

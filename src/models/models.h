@@ -4,6 +4,8 @@
 #define RAPT_SRC_MODELS_H
 
 #include "base/config.h"
+#include "models/music.h"
+#include "models/seq2seq.h"
 #include "nn/nn.h"
 
 /* One forward pass of a language model. */
@@ -26,8 +28,13 @@ typedef struct rapt__model {
   const char *hf_class;  /* "GPT2LMHeadModel" */
   const char *hf_type;   /* "gpt2": model_type in config.json */
   const char *hf_prefix; /* tensors of the hub may lack it: "transformer." */
+  /* Endings of names of tensors in its files that are no parameters, NULL-terminated, or NULL: such that can be anything
+   * (buffers, copies of tied weights), and such that have to be all zero, since they are not computed with. */
+  const char *const *hf_unread, *const *hf_zero;
   const rapt__key *keys; /* of its config struct */
   size_t config_size;
+  /* Fills in settings that follow from others, for classes whose config.json cannot leave them open; or NULL. */
+  void (*settle)(void *config);
   /* Checks settings against each other; the sentence names the key. */
   rapt_status (*check)(rapt_context *ctx, const void *config);
   /* Hidden states (B, T, C) before the output head, and the head's weight (V, C), for a language model. */
@@ -36,6 +43,10 @@ typedef struct rapt__model {
   int64_t (*context)(const void *config);
   int64_t *(*vocabulary)(void *config);
   bool has_cache;
+  const rapt__seq2seq
+      *seq2seq;             /* a sequence-to-sequence architecture: then `hidden` is NULL, and context and vocabulary
+                                 * are the target's; or NULL */
+  const rapt__music *music; /* a model of piano rolls: then `hidden`, `context` and `vocabulary` are NULL; or NULL */
 } rapt__model;
 
 extern const rapt__model *const rapt__models[];        /* then NULL */

@@ -23,7 +23,8 @@ static rapt_tensor *param(const layer *y, const char *part, int ndim, int64_t ro
   snprintf(full, sizeof full, "%s.%s_l%lld%s", y->name, part, (long long)(y->index / directions),
            y->index % directions ? "_reverse" : "");
   rapt_init init = {RAPT_INIT_UNIFORM, 1 / sqrt((double)y->o->units), ndim == 1 || part[0] == 'p'};
-  return rapt_param(y->l->graph, y->l->params, full, ndim, (int64_t[]){rows, columns}, init);
+  rapt_tensor *p = rapt_param(y->l->graph, y->l->params, full, ndim, (int64_t[]){rows, columns}, init);
+  return rapt_gaussian_noise(p, y->o->weight_noise);
 }
 
 /* Row `index` of stacked states (L, B, n) as (B, n). */
@@ -41,7 +42,7 @@ static rapt_tensor *build(const layer *y, rapt_tensor *x, rapt_tensor **h_n, rap
   rapt_tensor *b_ih = o->no_bias ? NULL : param(y, "bias_ih", 1, rows, 0);
   rapt_tensor *b_hh = o->no_bias ? NULL : param(y, "bias_hh", 1, rows, 0);
   rapt_recurrent_options r = {.cell = y->cell,
-                              .reverse = o->bidirectional && y->index % 2 == 1,
+                              .reverse = o->reverse != (o->bidirectional && y->index % 2 == 1),
                               .h0 = state_of(o->h0, y->index),
                               .c0 = state_of(o->c0, y->index),
                               .lengths = o->lengths,

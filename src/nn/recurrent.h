@@ -11,10 +11,12 @@ typedef struct rapt__nn_recurrent_options {
   int64_t units;
   int64_t layers;     /* 0: one */
   bool bidirectional; /* y: forward, then backward units */
+  bool reverse;       /* every layer in the other direction, from the last step of a row to its first */
   bool no_bias;
   double dropout; /* on what one layer hands to the next; 0 in evaluation */
   double zoneout_h, zoneout_c;
   bool zoneout_mean;
+  double weight_noise;       /* standard deviation, on every parameter; one draw for all steps; 0 in evaluation */
   int64_t projection;        /* LSTM */
   bool no_forget, peepholes; /* LSTM */
   rapt_tensor *lengths;      /* int32 (B) */

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SOURCE_TOKENIZER "source_tokenizer" /* folder below the model's */
+
 /* ---- Weights ---- */
 
 rapt_status rapt__model_write_weights(const rapt_model *model, const char *path) {
@@ -39,14 +41,37 @@ static rapt_status read_one(rapt_model *model, const rapt__safetensors *st, cons
   return status;
 }
 
-/* Buffers that older checkpoints carry, and the head's copy of tied embeddings, are no parameters. */
-static bool is_expected(const rapt_model *model, const char *name) {
-  char full[300];
-  snprintf(full, sizeof full, "%s%s", model->arch->hf_prefix, name);
+static bool ends_in(const char *name, const char *const *endings) {
   size_t n = strlen(name);
-  return rapt_params_find(model->params, name) >= 0 || rapt_params_find(model->params, full) >= 0 ||
-         strcmp(name, "lm_head.weight") == 0 || (n > 10 && strcmp(name + n - 10, ".attn.bias") == 0) ||
-         (n > 17 && strcmp(name + n - 17, ".attn.masked_bias") == 0);
+  for (; endings && *endings; endings++) {
+    size_t end = strlen(*endings);
+    if (n >= end && strcmp(name + n - end, *endings) == 0) return true;
+  }
+  return false;
+}
+
+static rapt_status check_zero(const rapt_model *model, const rapt__safetensors *st, const char *path,
+                              const rapt__st_entry *e) {
+  float *values = rapt__new(model->ctx, (size_t)e->size, sizeof *values);
+  if (!values) return RAPT_ENOMEM;
+  rapt_status status = rapt__safetensors_read(st, e, values);
+  for (int64_t i = 0; status == RAPT_OK && i < e->size; i++)
+    if (values[i] != 0)
+      status = rapt__fail(model->ctx, RAPT_EUNSUPPORTED, "%s: tensor \"%s\" is not all zero, and %s does not use it",
+                          path, e->name, model->arch->name);
+  rapt__free(model->ctx, values);
+  return status;
+}
+
+static rapt_status check_other(const rapt_model *model, const rapt__safetensors *st, const char *path,
+                               const rapt__st_entry *e) {
+  char full[300];
+  snprintf(full, sizeof full, "%s%s", model->arch->hf_prefix, e->name);
+  if (rapt_params_find(model->params, e->name) >= 0 || rapt_params_find(model->params, full) >= 0) return RAPT_OK;
+  if (ends_in(e->name, model->arch->hf_unread)) return RAPT_OK;
+  if (ends_in(e->name, model->arch->hf_zero)) return check_zero(model, st, path, e);
+  return rapt__fail(model->ctx, RAPT_EFORMAT, "%s: tensor \"%s\" belongs to no parameter of %s", path, e->name,
+                    model->arch->name);
 }
 
 rapt_status rapt__model_read_weights(rapt_model *model, const char *path) {
@@ -55,10 +80,7 @@ rapt_status rapt__model_read_weights(rapt_model *model, const char *path) {
   rapt_status status = RAPT_OK;
   for (size_t i = 0; i < model->params->count && status == RAPT_OK; i++)
     status = read_one(model, &st, path, model->params->items[i]);
-  for (size_t i = 0; i < st.count && status == RAPT_OK; i++)
-    if (!is_expected(model, st.entries[i].name))
-      status = rapt__fail(model->ctx, RAPT_EFORMAT, "%s: tensor \"%s\" belongs to no parameter of %s", path,
-                          st.entries[i].name, model->arch->name);
+  for (size_t i = 0; i < st.count && status == RAPT_OK; i++) status = check_other(model, &st, path, &st.entries[i]);
   rapt__safetensors_close(&st);
   return status;
 }
@@ -76,10 +98,24 @@ static json_t *value_json(const rapt__key *key, const void *field) {
   return NULL;
 }
 
+static void add_special_ids(const rapt_model *model, json_t *root) {
+  static const struct {
+    const char *key;
+    int id;
+  } ids[] = {{"bos_token_id", RAPT__BOS},
+             {"pad_token_id", RAPT__PAD},
+             {"eos_token_id", RAPT__EOS},
+             {"decoder_start_token_id", RAPT__BOS}};
+  if (!model->arch->seq2seq) return;
+  json_object_set_new(root, "is_encoder_decoder", json_true());
+  for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) json_object_set_new(root, ids[i].key, json_integer(ids[i].id));
+}
+
 static rapt_status write_config(const rapt_model *model, const char *path) {
   json_t *root =
       json_pack("{s:[s],s:n,s:n,s:s,s:s,s:s}", "architectures", model->arch->hf_class, "bos_token_id", "eos_token_id",
                 "model_type", model->arch->hf_type, "torch_dtype", "float32", "rapt_version", rapt_version());
+  if (root) add_special_ids(model, root);
   for (const rapt__key *key = model->arch->keys; key->name && root; key++) {
     const void *field = (const char *)model->config + key->offset;
     /* Hugging Face writes null where rapt has 0 for "from the others". */
@@ -120,11 +156,31 @@ static rapt_status read_key(rapt_model *model, const rapt__key *key, json_t *val
 
 /* Settings of other classes of the family that would change the result are refused rather than ignored. */
 static rapt_status check_foreign(rapt_context *ctx, json_t *root, const char *path) {
-  if (json_is_true(json_object_get(root, "scale_attn_by_inverse_layer_idx")) ||
-      json_is_true(json_object_get(root, "reorder_and_upcast_attn")) ||
-      json_is_false(json_object_get(root, "scale_attn_weights")))
-    return rapt__fail(ctx, RAPT_EUNSUPPORTED, "%s: attention is scaled in a way that is not supported", path);
+  static const struct {
+    const char *key;
+    bool refused;
+  } settings[] = {{"scale_attn_by_inverse_layer_idx", true},
+                  {"reorder_and_upcast_attn", true},
+                  {"scale_attn_weights", false},
+                  {"normalize_before", true},
+                  {"normalize_embedding", true},
+                  {"add_final_layer_norm", true}};
+  for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+    json_t *value = json_object_get(root, settings[i].key);
+    if (json_is_boolean(value) && json_is_true(value) == settings[i].refused)
+      return rapt__fail(ctx, RAPT_EUNSUPPORTED, "%s: \"%s\": %s is not supported", path, settings[i].key,
+                        settings[i].refused ? "true" : "false");
+  }
   return RAPT_OK;
+}
+
+static rapt_status no_such_type(rapt_context *ctx, const char *path, const char *type) {
+  char known[256] = "";
+  for (int i = 0; rapt__models[i]; i++) {
+    size_t n = strlen(known);
+    snprintf(known + n, sizeof known - n, "%s%s", i ? ", " : "", rapt__models[i]->hf_type);
+  }
+  return rapt__fail(ctx, RAPT_EUNSUPPORTED, "%s: model_type \"%s\" is not supported; rapt has %s", path, type, known);
 }
 
 static rapt_status fill_model(rapt_model *model, json_t *root, const char *config_path, const char *weights_path) {
@@ -135,9 +191,36 @@ static rapt_status fill_model(rapt_model *model, json_t *root, const char *confi
   if (model->tokenizer && rapt_tokenizer_size(model->tokenizer) > rapt_model_vocabulary(model))
     return rapt__fail(model->ctx, RAPT_EFORMAT, "%s: the tokenizer has %lld tokens, the model %lld", config_path,
                       (long long)rapt_tokenizer_size(model->tokenizer), (long long)rapt_model_vocabulary(model));
+  const rapt__seq2seq *pair = model->arch->seq2seq;
+  const rapt_tokenizer *source = rapt__model_source(model);
+  if (source && pair && pair->source_vocabulary &&
+      rapt_tokenizer_size(source) > *pair->source_vocabulary(model->config))
+    return rapt__fail(model->ctx, RAPT_EFORMAT, "%s: the source's tokenizer has %lld tokens, the model %lld",
+                      config_path, (long long)rapt_tokenizer_size(source),
+                      (long long)*pair->source_vocabulary(model->config));
   RAPT_TRY(rapt__model_declare(model));
   RAPT_TRY(rapt_params_start(model->params, 0));
   return rapt__model_read_weights(model, weights_path);
+}
+
+/* A model without a tokenizer still computes logits. */
+static rapt_status load_tokenizers(rapt_context *ctx, const char *dir, const rapt__model *arch, rapt_tokenizer **source,
+                                   rapt_tokenizer **tokenizer) {
+  rapt_status status = rapt_tokenizer_load(ctx, dir, tokenizer);
+  if (status == RAPT_ENOTFOUND) {
+    rapt__forget(ctx);
+    status = RAPT_OK;
+  }
+  if (status != RAPT_OK || !arch->seq2seq) return status;
+  char *below = rapt__path_join(ctx, dir, SOURCE_TOKENIZER);
+  status = below ? RAPT_OK : RAPT_ENOMEM;
+  if (below && rapt__file_exists(below)) status = rapt_tokenizer_load(ctx, below, source);
+  rapt__free(ctx, below);
+  if (status != RAPT_OK) {
+    rapt_tokenizer_free(*tokenizer);
+    *tokenizer = NULL;
+  }
+  return status;
 }
 
 rapt_status rapt_model_load(rapt_context *ctx, const char *dir, rapt_model **out) {
@@ -145,22 +228,14 @@ rapt_status rapt_model_load(rapt_context *ctx, const char *dir, rapt_model **out
   char *config = rapt__path_join(ctx, dir, "config.json"), *weights = rapt__path_join(ctx, dir, "model.safetensors");
   json_t *root = NULL;
   rapt_model *model = NULL;
-  rapt_tokenizer *tokenizer = NULL;
+  rapt_tokenizer *source = NULL, *tokenizer = NULL;
   rapt_status status = config && weights ? rapt__json_read(ctx, config, &root) : RAPT_ENOMEM;
   const char *type = json_string_value(json_object_get(root, "model_type"));
   const rapt__model *arch = type ? rapt__model_find(type) : NULL;
-  if (status == RAPT_OK && !arch)
-    status = rapt__fail(ctx, RAPT_EUNSUPPORTED, "%s: model_type \"%s\" is not supported; rapt has gpt2", config,
-                        type ? type : "");
+  if (status == RAPT_OK && !arch) status = no_such_type(ctx, config, type ? type : "");
   if (status == RAPT_OK) status = check_foreign(ctx, root, config);
-  if (status == RAPT_OK) {
-    status = rapt_tokenizer_load(ctx, dir, &tokenizer);
-    if (status == RAPT_ENOTFOUND) { /* a model without a tokenizer still computes logits */
-      rapt_context_clear(ctx);
-      status = RAPT_OK;
-    }
-  }
-  if (status == RAPT_OK) status = rapt__model_empty(ctx, arch, tokenizer, &model);
+  if (status == RAPT_OK) status = load_tokenizers(ctx, dir, arch, &source, &tokenizer);
+  if (status == RAPT_OK) status = rapt__model_empty_pair(ctx, arch, source, tokenizer, &model);
   if (status == RAPT_OK) status = fill_model(model, root, config, weights);
   json_decref(root);
   rapt__free(ctx, config);
@@ -172,15 +247,27 @@ rapt_status rapt_model_load(rapt_context *ctx, const char *dir, rapt_model **out
   return status;
 }
 
+static rapt_status save_source(const rapt_model *model, const char *dir) {
+  char *below = rapt__path_join(model->ctx, dir, SOURCE_TOKENIZER);
+  if (!below) return RAPT_ENOMEM;
+  rapt_status status = rapt_tokenizer_save(model->source_tokenizer, below);
+  rapt__free(model->ctx, below);
+  return status;
+}
+
 rapt_status rapt_model_save(const rapt_model *model, const char *dir) {
   rapt_context *ctx = model->ctx;
   RAPT_TRY(rapt__make_dirs(ctx, dir));
   char *config = rapt__path_join(ctx, dir, "config.json"), *weights = rapt__path_join(ctx, dir, "model.safetensors");
   char *generation = rapt__path_join(ctx, dir, "generation_config.json");
-  static const char defaults[] = "{\n  \"do_sample\": true,\n  \"temperature\": 0.8\n}\n";
+  static const char sampled[] = "{\n  \"do_sample\": true,\n  \"temperature\": 0.8\n}\n";
+  static const char searched[] = "{\n  \"do_sample\": false,\n  \"num_beams\": 4\n}\n";
+  const char *defaults = model->arch->seq2seq ? searched : sampled;
   rapt_status status = config && weights && generation ? write_config(model, config) : RAPT_ENOMEM;
-  if (status == RAPT_OK) status = rapt__file_replace(ctx, generation, defaults, sizeof defaults - 1);
+  if (status == RAPT_OK && !model->arch->music)
+    status = rapt__file_replace(ctx, generation, defaults, strlen(defaults));
   if (status == RAPT_OK && model->tokenizer) status = rapt_tokenizer_save(model->tokenizer, dir);
+  if (status == RAPT_OK && model->source_tokenizer) status = save_source(model, dir);
   if (status == RAPT_OK) status = rapt__model_write_weights(model, weights);
   rapt__free(ctx, config);
   rapt__free(ctx, weights);
@@ -191,5 +278,6 @@ rapt_status rapt_model_save(const rapt_model *model, const char *dir) {
 rapt_status rapt__model_encode(const rapt_model *model, const char *text, size_t size, int32_t **ids, int64_t *count) {
   if (!model->tokenizer)
     return rapt__fail(model->ctx, RAPT_EINVAL, "the model has no tokenizer, so it cannot read text");
+  RAPT_TRY(rapt__model_is_language(model));
   return rapt_tokenizer_encode(model->tokenizer, text, size, ids, count);
 }

@@ -3,12 +3,9 @@
 
 #include "base/rng.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum { STREAM_TRAIN = 2, STREAM_EVAL = 3 }; /* high halves of random streams; initial weights use 1 */
-
-static void name_of(char out[32], const char *name, int part) { snprintf(out, 32, part ? "%s.%d" : "%s", name, part); }
 
 rapt_tensor *rapt__lm_loss(rapt_tensor *x, rapt_tensor *head, rapt_tensor *labels) {
   /* A large vocabulary's logits would not fit into the cache, let alone be worth keeping. */
@@ -16,31 +13,24 @@ rapt_tensor *rapt__lm_loss(rapt_tensor *x, rapt_tensor *head, rapt_tensor *label
   return rapt_cross_entropy(rapt_linear(x, head, true, NULL, RAPT_IDENTITY), labels, NULL);
 }
 
-static rapt_tensor *loss(rapt__task *task, rapt_graph *graph, rapt_params *params, bool training, int part) {
+static rapt_tensor *loss(rapt__task *task, rapt_graph *graph, rapt_params *params, bool training, int bucket) {
+  (void)bucket;
   rapt__lm *lm = (rapt__lm *)task;
   int64_t t = rapt_model_context(lm->model), dims[2] = {lm->batch, t};
-  char name[32];
   rapt__lm_pass pass = {.graph = graph, .params = params, .config = lm->model->config, .training = training};
-  name_of(name, "tokens", part);
-  pass.tokens = rapt_input(graph, name, RAPT_I32, 2, dims);
-  name_of(name, "labels", part);
-  rapt_tensor *labels = rapt_input(graph, name, RAPT_I32, 2, dims);
-  name_of(name, "positions", part);
-  pass.positions = rapt_input(graph, name, RAPT_I32, 1, &t);
+  pass.tokens = rapt_input(graph, "tokens", RAPT_I32, 2, dims);
+  rapt_tensor *labels = rapt_input(graph, "labels", RAPT_I32, 2, dims);
+  pass.positions = rapt_input(graph, "positions", RAPT_I32, 1, &t);
   rapt_tensor *head, *x = lm->model->arch->hidden(&pass, &head);
   return rapt__lm_loss(x, head, labels);
 }
 
-static void fill_windows(rapt__lm *lm, rapt_plan *plan, int part, const int32_t *ids, int64_t count, uint64_t stream,
+static void fill_windows(rapt__lm *lm, rapt_plan *plan, const int32_t *ids, int64_t count, uint64_t stream,
                          uint64_t index) {
-  char name[32];
   int64_t t = rapt_model_context(lm->model);
-  name_of(name, "tokens", part);
-  int32_t *tokens = rapt_plan_data(plan, rapt_plan_find(plan, name));
-  name_of(name, "labels", part);
-  int32_t *labels = rapt_plan_data(plan, rapt_plan_find(plan, name));
-  name_of(name, "positions", part);
-  int32_t *positions = rapt_plan_data(plan, rapt_plan_find(plan, name));
+  int32_t *tokens = rapt_plan_data(plan, rapt_plan_find(plan, "tokens"));
+  int32_t *labels = rapt_plan_data(plan, rapt_plan_find(plan, "labels"));
+  int32_t *positions = rapt_plan_data(plan, rapt_plan_find(plan, "positions"));
   for (int64_t b = 0; b < lm->batch; b++) {
     uint64_t draw = index * (uint64_t)lm->batch + (uint64_t)b;
     int64_t at = (int64_t)rapt__rng_below(lm->seed, stream << 32, draw, (uint64_t)(count - t));
@@ -50,16 +40,17 @@ static void fill_windows(rapt__lm *lm, rapt_plan *plan, int part, const int32_t 
   for (int64_t i = 0; positions && i < t; i++) positions[i] = (int32_t)i;
 }
 
-static rapt_status fill(rapt__task *task, rapt_plan *plan, int part, uint64_t index) {
+static rapt_status fill(rapt__task *task, rapt_plan *plan, int bucket, uint64_t index) {
+  (void)bucket;
   rapt__lm *lm = (rapt__lm *)task;
-  fill_windows(lm, plan, part, lm->train, lm->train_count, STREAM_TRAIN, index);
+  fill_windows(lm, plan, lm->train, lm->train_count, STREAM_TRAIN, index);
   return RAPT_OK;
 }
 
 static bool fill_eval(rapt__task *task, rapt_plan *plan, uint64_t index) {
   rapt__lm *lm = (rapt__lm *)task;
   if (index >= (uint64_t)lm->evals) return false;
-  fill_windows(lm, plan, 0, lm->valid, lm->valid_count, STREAM_EVAL, index);
+  fill_windows(lm, plan, lm->valid, lm->valid_count, STREAM_EVAL, index);
   return true;
 }
 

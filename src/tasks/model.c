@@ -1,8 +1,13 @@
-/* Language models: making them, their forward plans, evaluation. */
+/* Models: making them; forward plans and evaluation of language models. */
 #include "tasks/model.h"
 
 #include <math.h>
+#include <rapt/music.h>
 #include <string.h>
+
+rapt_model_kind rapt_model_get_kind(const rapt_model *model) {
+  return model->arch->music ? RAPT_KIND_MUSIC : model->arch->seq2seq ? RAPT_KIND_TRANSLATION : RAPT_KIND_LANGUAGE;
+}
 
 static rapt_status build_pass(void *user, rapt_graph *graph, const int64_t key[4], rapt_tensor **outputs, int *count) {
   rapt_model *model = user;
@@ -26,15 +31,30 @@ static rapt_status build_pass(void *user, rapt_graph *graph, const int64_t key[4
 }
 
 rapt_status rapt__model_empty(rapt_context *ctx, const rapt__model *arch, rapt_tokenizer *tokenizer, rapt_model **out) {
+  return rapt__model_empty_pair(ctx, arch, NULL, tokenizer, out);
+}
+
+static void set_vocabularies(rapt_model *model) {
+  if (model->tokenizer && model->arch->vocabulary)
+    *model->arch->vocabulary(model->config) = rapt_tokenizer_size(model->tokenizer);
+  const rapt_tokenizer *source = rapt__model_source(model);
+  if (source && model->arch->seq2seq && model->arch->seq2seq->source_vocabulary)
+    *model->arch->seq2seq->source_vocabulary(model->config) = rapt_tokenizer_size(source);
+}
+
+rapt_status rapt__model_empty_pair(rapt_context *ctx, const rapt__model *arch, rapt_tokenizer *source,
+                                   rapt_tokenizer *target, rapt_model **out) {
   *out = NULL;
   rapt_model *model = rapt__new(ctx, 1, sizeof *model);
   if (!model) {
-    rapt_tokenizer_free(tokenizer);
+    rapt_tokenizer_free(source);
+    rapt_tokenizer_free(target);
     return RAPT_ENOMEM;
   }
   model->ctx = ctx;
   model->arch = arch;
-  model->tokenizer = tokenizer;
+  model->tokenizer = target;
+  model->source_tokenizer = source;
   rapt__arena_init(&model->arena, ctx);
   model->config = rapt__arena_new(&model->arena, 1, arch->config_size);
   rapt_status status = model->config ? rapt_params_new(ctx, &model->params) : RAPT_ENOMEM;
@@ -42,7 +62,7 @@ rapt_status rapt__model_empty(rapt_context *ctx, const rapt__model *arch, rapt_t
   if (status == RAPT_OK) status = rapt_plan_cache_new(ctx, build_pass, model, 4, NULL, &model->plans);
   rapt__config config = {arch->keys, model->config};
   if (status == RAPT_OK) status = rapt__config_defaults(ctx, &model->arena, &config, 1);
-  if (status == RAPT_OK && tokenizer) *arch->vocabulary(model->config) = rapt_tokenizer_size(tokenizer);
+  if (status == RAPT_OK) set_vocabularies(model);
   if (status != RAPT_OK) {
     rapt_model_free(model);
     return status;
@@ -51,10 +71,13 @@ rapt_status rapt__model_empty(rapt_context *ctx, const rapt__model *arch, rapt_t
   return RAPT_OK;
 }
 
-rapt_status rapt__model_declare(rapt_model *model) {
-  RAPT_TRY(model->arch->check(model->ctx, model->config));
-  rapt_graph *graph;
-  RAPT_TRY(rapt_graph_new(model->ctx, &graph));
+static void declare_music(rapt_model *model, rapt_graph *graph) {
+  rapt__music_pass pass = {.graph = graph, .params = model->params, .config = model->config};
+  pass.before = rapt_input(graph, "before", RAPT_F32, 3, (int64_t[]){1, 1, RAPT_ROLL_NOTES});
+  model->arch->music->logits(&pass);
+}
+
+static void declare_language_model(rapt_model *model, rapt_graph *graph) {
   rapt_tensor *head;
   rapt__lm_pass pass = {.graph = graph, .params = model->params, .config = model->config};
   int64_t one = 1;
@@ -62,6 +85,31 @@ rapt_status rapt__model_declare(rapt_model *model) {
   pass.positions = rapt_input(graph, "positions", RAPT_I32, 1, &one);
   rapt_tensor *x = model->arch->hidden(&pass, &head);
   rapt_linear(x, head, true, NULL, RAPT_IDENTITY);
+}
+
+static void declare_pair(rapt_model *model, rapt_graph *graph) {
+  int64_t one[2] = {1, 1};
+  rapt__encoded encoded = {.count = 0};
+  rapt__seq2seq_pass pass = {.graph = graph, .params = model->params, .config = model->config};
+  pass.source = rapt_input(graph, "source", RAPT_I32, 2, one);
+  pass.source_lengths = rapt_input(graph, "source_lengths", RAPT_I32, 1, one);
+  pass.target = rapt_input(graph, "target", RAPT_I32, 2, one);
+  pass.target_lengths = rapt_input(graph, "target_lengths", RAPT_I32, 1, one);
+  model->arch->seq2seq->encode(&pass, &encoded);
+  model->arch->seq2seq->decode(&pass, &encoded);
+}
+
+rapt_status rapt__model_declare(rapt_model *model) {
+  if (model->arch->settle) model->arch->settle(model->config);
+  RAPT_TRY(model->arch->check(model->ctx, model->config));
+  rapt_graph *graph;
+  RAPT_TRY(rapt_graph_new(model->ctx, &graph));
+  if (model->arch->seq2seq)
+    declare_pair(model, graph);
+  else if (model->arch->music)
+    declare_music(model, graph);
+  else
+    declare_language_model(model, graph);
   rapt_status status = graph->status == RAPT_ENOMEM ? rapt__fail_memory(model->ctx, 0) : graph->status;
   rapt_graph_free(graph);
   return status;
@@ -107,19 +155,45 @@ void rapt_model_free(rapt_model *model) {
   rapt_params_free(model->caches);
   rapt_params_free(model->params);
   rapt_tokenizer_free(model->tokenizer);
+  rapt_tokenizer_free(model->source_tokenizer);
   rapt__arena_free(&model->arena);
   rapt__free(ctx, model);
+}
+
+const rapt_tokenizer *rapt__model_source(const rapt_model *model) {
+  return model->source_tokenizer ? model->source_tokenizer : model->tokenizer;
 }
 
 rapt_params *rapt_model_params(rapt_model *model) { return model->params; }
 const rapt_tokenizer *rapt_model_tokenizer(const rapt_model *model) { return model->tokenizer; }
 const char *rapt_model_architecture(const rapt_model *model) { return model->arch->name; }
-int64_t rapt_model_context(const rapt_model *model) { return model->arch->context(model->config); }
-int64_t rapt_model_vocabulary(const rapt_model *model) { return *model->arch->vocabulary(model->config); }
+int64_t rapt_model_context(const rapt_model *model) {
+  return model->arch->context ? model->arch->context(model->config) : 0;
+}
+int64_t rapt_model_vocabulary(const rapt_model *model) {
+  return model->arch->vocabulary ? *model->arch->vocabulary(model->config) : 0;
+}
+
+rapt_status rapt__model_is_language(const rapt_model *model) {
+  if (model->arch->music)
+    return rapt__fail(model->ctx, RAPT_EUNSUPPORTED,
+                      "the model writes music (%s) and is no language model; `rapt generate` runs it",
+                      model->arch->name);
+  if (!model->arch->seq2seq) return RAPT_OK;
+  return rapt__fail(model->ctx, RAPT_EUNSUPPORTED,
+                    "the model translates (%s) and is no language model; `rapt translate` runs it", model->arch->name);
+}
+
+rapt_status rapt__model_is_music(const rapt_model *model) {
+  if (model->arch->music) return RAPT_OK;
+  return rapt__fail(model->ctx, RAPT_EUNSUPPORTED, "the model (%s) is one of text and writes no music",
+                    model->arch->name);
+}
 
 rapt_status rapt__model_pass(rapt_model *model, int mode, const int32_t *ids, int64_t count, int64_t start,
                              const real **logits) {
   int64_t vocabulary = rapt_model_vocabulary(model), context = rapt_model_context(model);
+  RAPT_TRY(rapt__model_is_language(model));
   if (count < 1 || start < 0 || start + count > context)
     return rapt__fail(model->ctx, RAPT_EINVAL, "%lld tokens at position %lld do not fit the context of %lld",
                       (long long)count, (long long)start, (long long)context);
@@ -179,6 +253,7 @@ rapt_status rapt__model_eval_ids(rapt_model *model, const int32_t *ids, int64_t 
 
 rapt_status rapt_model_eval(rapt_model *model, const char *text, size_t size, rapt_eval *out) {
   *out = (rapt_eval){.bytes = (int64_t)size};
+  RAPT_TRY(rapt__model_is_language(model));
   int32_t *ids;
   int64_t count;
   double sum = 0;

@@ -6,26 +6,20 @@
 #include "tasks/params_file.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 enum { NEIGHBOURS = 6 };
 enum { STREAM_ORDER = 2, STREAM_WORDS = 3 }; /* high halves of random streams; initial weights use 1 */
 
-static void name_of(char out[32], const char *name, int part) { snprintf(out, 32, part ? "%s.%d" : "%s", name, part); }
-
-static rapt_tensor *inputs(const rapt__nplm_task *n, rapt_graph *graph, int part, rapt_tensor **labels) {
-  char name[32];
-  name_of(name, "labels", part);
-  *labels = rapt_input(graph, name, RAPT_I32, 1, &n->batch);
-  name_of(name, "context", part);
-  return rapt_input(graph, name, RAPT_I32, 2, (int64_t[]){n->batch, n->net.order - 1});
+static rapt_tensor *inputs(const rapt__nplm_task *n, rapt_graph *graph, rapt_tensor **labels) {
+  *labels = rapt_input(graph, "labels", RAPT_I32, 1, &n->batch);
+  return rapt_input(graph, "context", RAPT_I32, 2, (int64_t[]){n->batch, n->net.order - 1});
 }
 
-static rapt_tensor *loss(rapt__task *task, rapt_graph *graph, rapt_params *params, bool training, int part) {
+static rapt_tensor *loss(rapt__task *task, rapt_graph *graph, rapt_params *params, bool training, int bucket) {
   const rapt__nplm_task *n = (const rapt__nplm_task *)task;
-  (void)training;
-  rapt_tensor *labels, *context = inputs(n, graph, part, &labels);
+  (void)training, (void)bucket;
+  rapt_tensor *labels, *context = inputs(n, graph, &labels);
   return rapt__nplm_loss(&n->net, graph, params, context, labels);
 }
 
@@ -48,12 +42,9 @@ static void fill_row(const rapt__nplm_task *n, const rapt__word_ids *text, size_
   fill_context(n, text->at, inside ? at : 0, context + row * (n->net.order - 1));
 }
 
-static void find_inputs(rapt_plan *plan, int part, int32_t **context, int32_t **labels) {
-  char name[32];
-  name_of(name, "context", part);
-  *context = rapt_plan_data(plan, rapt_plan_find(plan, name));
-  name_of(name, "labels", part);
-  *labels = rapt_plan_data(plan, rapt_plan_find(plan, name));
+static void find_inputs(rapt_plan *plan, int32_t **context, int32_t **labels) {
+  *context = rapt_plan_data(plan, rapt_plan_find(plan, "context"));
+  *labels = rapt_plan_data(plan, rapt_plan_find(plan, "labels"));
 }
 
 /* Every pass takes the words in an order of its own, which follows from seed and pass. */
@@ -63,13 +54,14 @@ static void shuffle(rapt__nplm_task *n, uint64_t pass) {
   n->pass = pass;
 }
 
-static rapt_status fill(rapt__task *task, rapt_plan *plan, int part, uint64_t index) {
+static rapt_status fill(rapt__task *task, rapt_plan *plan, int bucket, uint64_t index) {
   rapt__nplm_task *n = (rapt__nplm_task *)task;
+  (void)bucket;
   uint64_t batches = n->train->count / (uint64_t)n->batch;
   if (n->pass != index / batches) shuffle(n, index / batches);
   const uint32_t *at = n->order + index % batches * (uint64_t)n->batch;
   int32_t *context, *labels;
-  find_inputs(plan, part, &context, &labels);
+  find_inputs(plan, &context, &labels);
   for (int64_t row = 0; row < n->batch; row++) fill_row(n, n->train, at[row], row, context, labels);
   return RAPT_OK;
 }
@@ -81,7 +73,7 @@ static bool fill_eval(rapt__task *task, rapt_plan *plan, uint64_t index) {
   if (chosen > count) chosen = count;
   if (index * batch >= chosen) return false;
   int32_t *context, *labels;
-  find_inputs(plan, 0, &context, &labels);
+  find_inputs(plan, &context, &labels);
   for (size_t row = 0, i = index * batch; row < batch; row++, i++)
     fill_row(n, n->valid, i < chosen ? i * count / chosen : count, (int64_t)row, context, labels);
   return true;
@@ -210,7 +202,7 @@ rapt_status rapt__nplm_task_init(rapt__nplm_task *n) {
 static rapt_status fill_probs(const rapt__nplm_task *n, const rapt__word_ids *text, rapt_plan *plan,
                               const rapt_tensor *logs, double *probs) {
   int32_t *context, *labels;
-  find_inputs(plan, 0, &context, &labels);
+  find_inputs(plan, &context, &labels);
   for (size_t at = 0; at < text->count; at += (size_t)n->batch) {
     if (atomic_load(&n->ctx->interrupted))
       return rapt__fail(n->ctx, RAPT_EINTERRUPTED, "interrupted after the probabilities of %zu words", at);
@@ -230,7 +222,7 @@ rapt_status rapt__nplm_task_probs(const rapt__nplm_task *n, const rapt__word_ids
   rapt_graph *graph;
   rapt_plan *plan = NULL;
   RAPT_TRY(rapt_graph_new(n->ctx, &graph));
-  rapt_tensor *labels, *context = inputs(n, graph, 0, &labels);
+  rapt_tensor *labels, *context = inputs(n, graph, &labels);
   rapt_tensor *logs = rapt__nplm_log_probs(&n->net, graph, n->params, context, labels);
   rapt_status status = rapt_plan_new(graph, &logs, 1, NULL, &plan);
   if (status == RAPT_OK) status = fill_probs(n, text, plan, logs, probs);

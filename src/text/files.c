@@ -41,11 +41,11 @@ static rapt_status read_token(const reader *r, const char *key, size_t size, jso
     return rapt__fail(t->ctx, RAPT_EFORMAT,
                       "%s: id %lld is \"%.60s\" in the vocabulary and \"%.60s\" as an added token", r->file,
                       (long long)id, key, json_string_value(content));
-  int64_t n = t->kind == RAPT_CHARS ? -1 : rapt__letters_read(key, size, bytes);
+  bool letters = t->kind == RAPT_BYTES || t->kind == RAPT_BPE;
+  int64_t n = letters ? rapt__letters_read(key, size, bytes) : -1;
   bool plain = n < 0 || (content && ((size_t)n != size || memcmp(bytes, key, size) != 0));
   RAPT_TRY(rapt__tokenizer_add(t, id, plain ? key : bytes, plain ? size : (size_t)n, plain, r->file));
-  if (content || (t->kind != RAPT_CHARS && strcmp(key, "<|endoftext|>") == 0))
-    RAPT_TRY(rapt__tokenizer_special(t, (int32_t)id));
+  if (content || (letters && strcmp(key, "<|endoftext|>") == 0)) RAPT_TRY(rapt__tokenizer_special(t, (int32_t)id));
   return RAPT_OK;
 }
 
@@ -181,12 +181,21 @@ static bool is_off(json_t *object, const char *key) {
 
 static rapt_status unsupported(rapt_context *ctx, const char *name, const char *what) {
   return rapt__fail(ctx, RAPT_EUNSUPPORTED,
-                    "%s: %s; only byte-level BPE and rapt's own character tokenizers are read so far", name, what);
+                    "%s: %s; only byte-level BPE, words and rapt's own character tokenizers are read so far", name,
+                    what);
 }
 
 /* Finds the kind and refuses what would change ids. */
 static rapt_status check_kind(rapt_context *ctx, json_t *root, const char *name, rapt_tokenizer_kind *kind) {
   json_t *model = json_object_get(root, "model"), *before = json_object_get(root, "pre_tokenizer");
+  bool words = is_type(model, "WordLevel") && (is_type(before, "WhitespaceSplit") || is_type(before, "Whitespace"));
+  if (words) {
+    json_t *normalizer = json_object_get(root, "normalizer");
+    if (!is_off(root, "normalizer") && !is_type(normalizer, "Lowercase"))
+      return unsupported(ctx, name, "its normalizer is not Lowercase");
+    *kind = RAPT_WORDS;
+    return RAPT_OK;
+  }
   if (!is_off(root, "normalizer")) return unsupported(ctx, name, "it has a normalizer");
   if (is_type(model, "BPE") && is_type(before, "ByteLevel")) {
     static const char *const unread[] = {"dropout", "continuing_subword_prefix", "end_of_word_suffix", "ignore_merges"};
@@ -215,6 +224,20 @@ static bool is_bytes(const rapt_tokenizer *t) {
   return true;
 }
 
+static rapt_status read_words(reader *r, json_t *root) {
+  rapt_tokenizer *t = r->t;
+  json_t *unknown = json_object_get(json_object_get(root, "model"), "unk_token");
+  t->unknown =
+      json_is_string(unknown) ? rapt_tokenizer_find(t, json_string_value(unknown), json_string_length(unknown)) : -1;
+  if (t->unknown < 0)
+    return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: unk_token is not in the vocabulary, so words cannot be unknown",
+                      r->file);
+  t->lowercase = !is_off(root, "normalizer");
+  t->split = is_type(json_object_get(root, "pre_tokenizer"), "Whitespace") ? RAPT__SPLIT_WORDS : RAPT__SPLIT_SPACES;
+  RAPT_TRY(rapt__splitter_new(t->ctx, t->split, &t->splitter));
+  return rapt__tokenizer_finish(t, r->file);
+}
+
 static rapt_status read_root(reader *r, json_t *root) {
   rapt_tokenizer *t = r->t;
   json_t *model = json_object_get(root, "model"), *before = json_object_get(root, "pre_tokenizer");
@@ -223,9 +246,11 @@ static rapt_status read_root(reader *r, json_t *root) {
   RAPT_TRY(read_vocabulary(r, vocabulary));
   RAPT_TRY(make_added(r, vocabulary));
   if (t->kind == RAPT_CHARS) return rapt__tokenizer_finish(t, r->file);
+  if (t->kind == RAPT_WORDS) return read_words(r, root);
   if (!json_is_array(merges)) return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: the merges are not an array", r->file);
   RAPT_TRY(read_merges(t, merges, r->file));
-  if (!json_is_false(json_object_get(before, "use_regex"))) RAPT_TRY(rapt__splitter_new(t->ctx, &t->splitter));
+  if (!json_is_false(json_object_get(before, "use_regex")))
+    RAPT_TRY(rapt__splitter_new(t->ctx, RAPT__SPLIT_GPT2, &t->splitter));
   if (is_bytes(t)) t->kind = RAPT_BYTES;
   return rapt__tokenizer_finish(t, r->file);
 }
@@ -281,7 +306,7 @@ static rapt_status read_pair(rapt_tokenizer *t, const char *vocabulary, const ch
   }
   rapt__free(t->ctx, text);
   RAPT_TRY(status);
-  RAPT_TRY(rapt__splitter_new(t->ctx, &t->splitter));
+  RAPT_TRY(rapt__splitter_new(t->ctx, RAPT__SPLIT_GPT2, &t->splitter));
   return rapt__tokenizer_finish(t, vocabulary);
 }
 

@@ -69,6 +69,13 @@ static json_t *root_json(const rapt_tokenizer *t, rapt__text *letters) {
                      "Split", "pattern", "Regex", RAPT__CHARS_REGEX, "behavior", "Isolated", "invert", 0,
                      "post_processor", "decoder", "type", "Fuse", "model", "type", "WordLevel", "vocab", vocabulary,
                      "unk_token", UNKNOWN);
+  if (t->kind == RAPT_WORDS) {
+    json_t *lower = t->lowercase ? json_pack("{s:s}", "type", "Lowercase") : json_null();
+    return json_pack("{s:s,s:n,s:n,s:o,s:o,s:{s:s},s:n,s:n,s:{s:s,s:o,s:s}}", "version", "1.0", "truncation", "padding",
+                     "added_tokens", added_json(t), "normalizer", lower, "pre_tokenizer", "type",
+                     t->split == RAPT__SPLIT_WORDS ? "Whitespace" : "WhitespaceSplit", "post_processor", "decoder",
+                     "model", "type", "WordLevel", "vocab", vocabulary, "unk_token", UNKNOWN);
+  }
   int regex = t->splitter != NULL;
   return json_pack(
       "{s:s,s:n,s:n,s:o,s:n,s:{s:s,s:b,s:b,s:b},s:n,s:{s:s,s:b,s:b,s:b},s:{s:s,s:n,s:n,s:n,s:n,s:b,s:b,s:o,s:o}}",

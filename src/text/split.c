@@ -1,4 +1,4 @@
-/* UTF-8, and GPT-2's way of cutting a text into words before merging. */
+/* UTF-8, and the ways of cutting a text into words. */
 #include "text/tokenizer.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -7,13 +7,17 @@
 /* Contractions, words, numbers and punctuation, each with the space before it; runs of white space (Radford et al.
  * 2019). White space is Unicode's property, spelled out: PCRE2's \s also has U+180E, which Unicode took out in 6.3. */
 #define SPACES "\\t-\\r\\x{85}\\p{Z}"
-static const char pattern[] = "'(?:[sdmt]|ll|ve|re)| ?\\p{L}+| ?\\p{N}+| ?[^" SPACES "\\p{L}\\p{N}]+"
-                              "|[" SPACES "]+(?![^" SPACES "])|[" SPACES "]+";
+/* Hugging Face's \w: letters, marks, decimal digits, connectors. */
+#define WORD "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}"
+static const char gpt2[] = "'(?:[sdmt]|ll|ve|re)| ?\\p{L}+| ?\\p{N}+| ?[^" SPACES "\\p{L}\\p{N}]+"
+                           "|[" SPACES "]+(?![^" SPACES "])|[" SPACES "]+";
+static const char *const patterns[] = {gpt2, "[^" SPACES "]+", "[" WORD "]+|[^" WORD SPACES "]+"};
 
 struct rapt__splitter {
   rapt_context *ctx;
   pcre2_general_context *memory; /* the context's hook; owned */
   pcre2_code *code;              /* owned */
+  bool skips;                    /* white space belongs to no piece */
 };
 
 size_t rapt__utf8(const char *text, size_t size, uint32_t *code) {
@@ -51,22 +55,24 @@ static void *pcre_alloc(size_t size, void *user) {
 }
 static void pcre_free(void *p, void *ctx) { rapt__free(ctx, p); }
 
-rapt_status rapt__splitter_new(rapt_context *ctx, rapt__splitter **out) {
+rapt_status rapt__splitter_new(rapt_context *ctx, rapt__cut split, rapt__splitter **out) {
   *out = NULL;
   rapt__splitter *s = rapt__new(ctx, 1, sizeof *s);
   if (!s) return RAPT_ENOMEM;
   s->ctx = ctx;
+  s->skips = split != RAPT__SPLIT_GPT2;
   s->memory = pcre2_general_context_create(pcre_alloc, pcre_free, ctx);
   pcre2_compile_context *compile = s->memory ? pcre2_compile_context_create(s->memory) : NULL;
   int error = PCRE2_ERROR_HEAP_FAILED;
   size_t at;
   if (compile)
-    s->code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP, &error, &at, compile);
+    s->code =
+        pcre2_compile((PCRE2_SPTR)patterns[split], PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP, &error, &at, compile);
   pcre2_compile_context_free(compile);
   if (!s->code) {
     rapt__splitter_free(s);
     if (error == PCRE2_ERROR_HEAP_FAILED) return rapt__fail_memory(ctx, 0);
-    return rapt__fail(ctx, RAPT_EUNSUPPORTED, "PCRE2 cannot compile GPT-2's pattern: error %d", error);
+    return rapt__fail(ctx, RAPT_EUNSUPPORTED, "PCRE2 cannot compile a pattern: error %d", error);
   }
   pcre2_jit_compile(s->code, PCRE2_JIT_COMPLETE); /* without it matching is only slower */
   *out = s;
@@ -85,11 +91,12 @@ static rapt_status split_valid(const rapt__splitter *s, pcre2_match_data *match,
   const size_t *range = pcre2_get_ovector_pointer(match);
   for (size_t at = 0; at < size; at = range[1]) {
     int found = pcre2_match(s->code, (PCRE2_SPTR)text, size, at, PCRE2_NO_UTF_CHECK, match, NULL);
-    /* Every character belongs to one of the alternatives, so only a limit of PCRE2 brings anything else. */
     if (found == PCRE2_ERROR_NOMEMORY) return rapt__fail_memory(s->ctx, 0);
-    if (found <= 0 || range[0] != at || range[1] <= at)
+    if (found == PCRE2_ERROR_NOMATCH && s->skips) return RAPT_OK;
+    /* In GPT-2's every character belongs to one of the alternatives, so only a limit of PCRE2 brings anything else. */
+    if (found <= 0 || (range[0] != at && !s->skips) || range[1] <= at)
       return rapt__fail(s->ctx, RAPT_EUNSUPPORTED, "the text cannot be cut into words: PCRE2 error %d", found);
-    RAPT_TRY(each(user, text + at, range[1] - at));
+    RAPT_TRY(each(user, text + range[0], range[1] - range[0]));
   }
   return RAPT_OK;
 }

@@ -33,6 +33,8 @@ void rapt_tokenizer_free(rapt_tokenizer *t) {
 
 enum { MOST_TOKENS = 1 << 24 };
 
+static bool byte_level(const rapt_tokenizer *t) { return t->kind == RAPT_BYTES || t->kind == RAPT_BPE; }
+
 rapt_status rapt__tokenizer_add(rapt_tokenizer *t, int64_t id, const char *bytes, size_t size, bool plain,
                                 const char *file) {
   if (id < 0 || id >= MOST_TOKENS)
@@ -49,10 +51,10 @@ rapt_status rapt__tokenizer_add(rapt_tokenizer *t, int64_t id, const char *bytes
   if (size) memcpy(copy, bytes, size);
   t->tokens[id] = (rapt__token){copy, size, plain};
   if ((size_t)id >= t->count) t->count = (size_t)id + 1;
-  if (plain && t->kind != RAPT_CHARS) return RAPT_OK;
+  if (plain && t->kind != RAPT_CHARS && t->kind != RAPT_WORDS) return RAPT_OK;
   rapt__slot *slot = rapt__table_get(&t->ids, copy, size, 0, id);
   if (!slot) return RAPT_ENOMEM;
-  if (size == 1 && t->kind != RAPT_CHARS) t->byte_id[(unsigned char)*bytes] = (int32_t)slot->value;
+  if (size == 1 && byte_level(t)) t->byte_id[(unsigned char)*bytes] = (int32_t)slot->value;
   return RAPT_OK;
 }
 
@@ -86,7 +88,7 @@ rapt_status rapt__tokenizer_finish(rapt_tokenizer *t, const char *file) {
   for (size_t i = 0; i < t->count; i++)
     if (!t->tokens[i].bytes)
       return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: id %zu of %zu has no token", file, i, t->count);
-  for (int i = 0; i < 256 && t->kind != RAPT_CHARS; i++)
+  for (int i = 0; i < 256 && byte_level(t); i++)
     if (t->byte_id[i] < 0)
       return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: no token for byte %d; a byte-level vocabulary has all 256", file, i);
   if (t->special_count) qsort_r(t->special, t->special_count, sizeof *t->special, by_first_byte, t->tokens);
@@ -159,6 +161,15 @@ const char *rapt_tokenizer_token(const rapt_tokenizer *t, int32_t id, size_t *si
   return t->tokens[id].bytes;
 }
 
+int32_t rapt_tokenizer_find(const rapt_tokenizer *t, const char *bytes, size_t size) {
+  for (size_t i = 0; i < t->special_count; i++) {
+    const rapt__token *token = &t->tokens[t->special[i]];
+    if (token->size == size && memcmp(token->bytes, bytes, size) == 0) return t->special[i];
+  }
+  const rapt__slot *slot = rapt__table_find(&t->ids, bytes, size, 0);
+  return slot ? (int32_t)slot->value : -1;
+}
+
 rapt_status rapt_tokenizer_decode(const rapt_tokenizer *t, const int32_t *ids, int64_t count, char **text,
                                   size_t *size) {
   *text = NULL;
@@ -168,13 +179,14 @@ rapt_status rapt_tokenizer_decode(const rapt_tokenizer *t, const int32_t *ids, i
     if (ids[i] < 0 || (size_t)ids[i] >= t->count)
       return rapt__fail(t->ctx, RAPT_EINVAL, "id %d at place %lld: the vocabulary has %zu ids", ids[i], (long long)i,
                         t->count);
-    if (rapt__add_overflows(total, t->tokens[ids[i]].size, &total)) return rapt__fail_memory(t->ctx, SIZE_MAX);
+    if (rapt__add_overflows(total, t->tokens[ids[i]].size + 1, &total)) return rapt__fail_memory(t->ctx, SIZE_MAX);
   }
   char *bytes = rapt__alloc(t->ctx, total);
   if (!bytes) return RAPT_ENOMEM;
   size_t at = 0;
   for (int64_t i = 0; i < count; i++) {
     const rapt__token *token = &t->tokens[ids[i]];
+    if (i > 0 && t->kind == RAPT_WORDS) bytes[at++] = ' ';
     if (token->size) memcpy(bytes + at, token->bytes, token->size);
     at += token->size;
   }
@@ -216,6 +228,15 @@ static rapt_status encode_chars(encoder *e, const char *text, size_t at, size_t 
   return RAPT_OK;
 }
 
+static rapt_status encode_plain(encoder *e, const char *text, size_t at, size_t size) {
+  if (e->t->kind == RAPT_CHARS) return encode_chars(e, text, at, at + size);
+  if (e->t->kind != RAPT_WORDS) return rapt__split_text(e->t->splitter, text + at, size, encode_piece, e);
+  int64_t count;
+  RAPT_TRY(rapt__words_encode(e->t, text + at, size, e->ids + e->count, &count));
+  e->count += count;
+  return RAPT_OK;
+}
+
 /* The first special token in the text, the longest at its place: its start, or `size`. */
 static size_t find_special(const rapt_tokenizer *t, const char *text, size_t size, int32_t *id) {
   for (size_t at = 0; at < size && t->special_count; at++) {
@@ -244,8 +265,7 @@ rapt_status rapt_tokenizer_encode(const rapt_tokenizer *t, const char *text, siz
   for (size_t at = 0; at < size && status == RAPT_OK;) {
     int32_t id = 0;
     size_t plain = find_special(t, text + at, size - at, &id);
-    status = t->kind == RAPT_CHARS ? encode_chars(&e, text, at, at + plain)
-                                   : rapt__split_text(t->splitter, text + at, plain, encode_piece, &e);
+    status = encode_plain(&e, text, at, plain);
     at += plain;
     if (at < size && status == RAPT_OK) {
       e.ids[e.count++] = id;

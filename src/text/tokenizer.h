@@ -35,7 +35,10 @@ typedef struct rapt__merge {
   int32_t left, right, made;
 } rapt__merge;
 
-typedef struct rapt__splitter rapt__splitter; /* GPT-2's pattern, compiled */
+typedef struct rapt__splitter rapt__splitter; /* a pattern, compiled */
+/* GPT-2's, where every character belongs to a piece; and Hugging Face's WhitespaceSplit and Whitespace, which drop white
+ * space. */
+typedef enum rapt__cut { RAPT__SPLIT_GPT2, RAPT__SPLIT_SPACES, RAPT__SPLIT_WORDS } rapt__cut;
 
 struct rapt_tokenizer {
   rapt_context *ctx;
@@ -49,6 +52,9 @@ struct rapt_tokenizer {
   size_t merge_count, merge_capacity;
   rapt__table ranks;        /* left << 32 | right → rank */
   rapt__splitter *splitter; /* owned; NULL: the text is one piece */
+  rapt__cut split;          /* of the splitter */
+  bool lowercase;           /* RAPT_WORDS: the text first */
+  int32_t unknown;          /* RAPT_WORDS: of words that are not in the vocabulary */
   int32_t *special; /* ids that are found in a text before anything else, by first byte, then longest first; owned */
   size_t special_of[257]; /* where those of a first byte begin */
   size_t special_count, special_capacity;
@@ -74,10 +80,9 @@ rapt_status rapt__letters_write(const char *bytes, size_t size, rapt__text *out)
 /* How a characters tokenizer's file cuts a text: one character each, line feeds too. */
 #define RAPT__CHARS_REGEX "[\\s\\S]"
 
-/* Calls `each` for the pieces of a text in order: GPT-2's pattern over valid UTF-8; every other byte is a piece of
- * its own. */
+/* Calls `each` for the pieces of a text in order: the pattern over valid UTF-8; every other byte is a piece of its own. */
 typedef rapt_status (*rapt__piece_fn)(void *user, const char *piece, size_t size);
-rapt_status rapt__splitter_new(rapt_context *ctx, rapt__splitter **out);
+rapt_status rapt__splitter_new(rapt_context *ctx, rapt__cut split, rapt__splitter **out);
 void rapt__splitter_free(rapt__splitter *s);
 rapt_status rapt__split_text(const rapt__splitter *s, const char *text, size_t size, rapt__piece_fn each, void *user);
 
@@ -85,6 +90,12 @@ rapt_status rapt__split_text(const rapt__splitter *s, const char *text, size_t s
  * point. */
 size_t rapt__utf8(const char *text, size_t size, uint32_t *code);
 size_t rapt__utf8_write(uint32_t code, char out[4]);
+
+/* The text in lower case, character by character; *text is freed with rapt__free. RAPT_EFORMAT names a byte that is not
+ * UTF-8. */
+rapt_status rapt__lowercase(rapt_context *ctx, const char *text, size_t size, char **lower, size_t *lower_size);
+/* Ids of a text's words, at most one a byte of `lower`-cased text; see rapt_tokenizer_train_words. */
+rapt_status rapt__words_encode(const rapt_tokenizer *t, const char *text, size_t size, int32_t *ids, int64_t *count);
 
 /* Merges the ids of one piece by rank, in place; returns how many are left. -1: no memory. */
 int64_t rapt__bpe_merge(const rapt_tokenizer *t, int32_t *ids, int64_t count);

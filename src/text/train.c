@@ -201,7 +201,7 @@ rapt_status rapt_tokenizer_train_bpe(rapt_context *ctx, const char *text, size_t
   rapt_status status = rapt__tokenizer_new(ctx, RAPT_BPE, &r.t);
   for (int i = 0; i < 256 && status == RAPT_OK; i++)
     status = rapt__tokenizer_add(r.t, i, &(char){(char)i}, 1, false, "bpe");
-  if (status == RAPT_OK) status = rapt__splitter_new(ctx, &r.t->splitter);
+  if (status == RAPT_OK) status = rapt__splitter_new(ctx, RAPT__SPLIT_GPT2, &r.t->splitter);
   if (status == RAPT_OK) status = rapt__split_text(r.t->splitter, text, size, count_word, &r);
   if (status == RAPT_OK) status = learn(&r, vocabulary);
   rapt__table_free(&r.words_by_text);

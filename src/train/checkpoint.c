@@ -1,5 +1,5 @@
-/* Checkpoints: values, optimizer state and the trainer's counters in one safetensors file. Random numbers and batches follow
- * from seed and step, so nothing else is needed to go on bit for bit. */
+/* Checkpoints: values, optimizer state, what the task carries from batch to batch, and the trainer's counters in one
+ * safetensors file. Random numbers and batches follow from seed and step, so nothing else is needed to go on bit for bit. */
 #include "train/trainer.h"
 
 #include "formats/safetensors.h"
@@ -16,15 +16,26 @@ static char *path_of(const rapt__trainer *t) { return rapt__path_join(t->ctx, t-
 rapt_status rapt__checkpoint_save(const rapt__trainer *t) {
   const rapt_params *p = t->params;
   rapt__st_type type = sizeof(real) == 8 ? RAPT__ST_F64 : RAPT__ST_F32;
-  rapt__st_entry entries[1 + RAPT__STATES];
+  rapt__st_entry entries[2 + RAPT__STATES + RAPT__AVERAGE_MOST];
+  char averages[RAPT__AVERAGE_MOST][32];
   size_t n = 0;
   entries[n++] = (rapt__st_entry){"values", type, 1, {p->extent}, p->extent, (const uint8_t *)p->values};
   for (int i = 0; i < RAPT__STATES; i++)
     if (p->state[i])
       entries[n++] = (rapt__st_entry){state_names[i], type, 1, {p->extent}, p->extent, (const uint8_t *)p->state[i]};
+  for (int64_t i = 0; i < rapt__average_count(&t->average); i++) {
+    snprintf(averages[i], sizeof averages[i], "average.%lld", (long long)i);
+    entries[n++] = (rapt__st_entry){averages[i], type, 1, {p->extent}, p->extent, (const uint8_t *)t->average.kept[i]};
+  }
+  const rapt__task *task = t->task;
+  if (task->carried_size > 0)
+    entries[n++] =
+        (rapt__st_entry){"carried", type, 1, {task->carried_size}, task->carried_size, (const uint8_t *)task->carried};
   char step[32], best[40], best_step[32], worse[32], metrics[32], seconds[40], smooth[40], eval[40], steps[32],
-      warmup[32], minutes[40];
+      warmup[32], minutes[40], averaged[32], evaluated[32];
   snprintf(step, sizeof step, "%lld", (long long)t->step);
+  snprintf(averaged, sizeof averaged, "%lld", (long long)t->average.count);
+  snprintf(evaluated, sizeof evaluated, "%lld", (long long)t->evaluated);
   snprintf(steps, sizeof steps, "%lld", (long long)t->settings.steps);
   snprintf(warmup, sizeof warmup, "%lld", (long long)t->settings.warmup);
   snprintf(minutes, sizeof minutes, "%.17g", t->settings.minutes);
@@ -35,9 +46,10 @@ rapt_status rapt__checkpoint_save(const rapt__trainer *t) {
   snprintf(seconds, sizeof seconds, "%.3f", t->seconds);
   snprintf(smooth, sizeof smooth, "%.17g", t->train_loss);
   snprintf(eval, sizeof eval, "%.17g", t->eval_loss);
-  const char *const meta[] = {"step",       step,      "steps",     steps, "warmup",        warmup,  "best",    best,
-                              "best_step",  best_step, "worse",     worse, "metrics_bytes", metrics, "seconds", seconds,
-                              "train_loss", smooth,    "eval_loss", eval,  "minutes",       minutes, NULL};
+  const char *const meta[] = {
+      "step",      step,    "steps",   steps,           "warmup",   warmup,    "best",      best,         "best_step",
+      best_step,   "worse", worse,     "metrics_bytes", metrics,    "seconds", seconds,     "train_loss", smooth,
+      "eval_loss", eval,    "minutes", minutes,         "averaged", averaged,  "evaluated", evaluated,    NULL};
   char *path = path_of(t);
   if (!path) return RAPT_ENOMEM;
   rapt_status status = rapt__safetensors_write(t->ctx, path, entries, n, meta);
@@ -46,10 +58,10 @@ rapt_status rapt__checkpoint_save(const rapt__trainer *t) {
 }
 
 static rapt_status read_array(rapt__trainer *t, const rapt__safetensors *st, const char *path, const char *name,
-                              real *to) {
+                              int64_t size, real *to) {
   const rapt__st_entry *e = rapt__safetensors_find(st, name);
   rapt__st_type type = sizeof(real) == 8 ? RAPT__ST_F64 : RAPT__ST_F32;
-  if (!e || e->type != type || e->size != t->params->extent)
+  if (!e || e->type != type || e->size != size)
     return rapt__fail(t->ctx, RAPT_EFORMAT,
                       "%s: \"%s\" is missing or of another size: the checkpoint belongs to another model", path, name);
   memcpy(to, e->data, (size_t)e->size * sizeof *to);
@@ -61,11 +73,27 @@ static double number(const rapt__safetensors *st, const char *key) {
   return text ? strtod(text, NULL) : NAN;
 }
 
+static rapt_status read_averages(rapt__trainer *t, const rapt__safetensors *st, const char *path) {
+  rapt__average *a = &t->average;
+  double count = number(st, "averaged");
+  if (!(count >= 0 && count < 1e15))
+    return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: the number of averaged weights is missing or senseless", path);
+  a->count = (int64_t)count;
+  for (int64_t i = 0; i < rapt__average_count(a); i++) {
+    char name[32];
+    snprintf(name, sizeof name, "average.%lld", (long long)i);
+    RAPT_TRY(read_array(t, st, path, name, t->params->extent, a->kept[i]));
+  }
+  return RAPT_OK;
+}
+
 static rapt_status read_all(rapt__trainer *t, const rapt__safetensors *st, const char *path) {
   rapt_params *p = t->params;
-  RAPT_TRY(read_array(t, st, path, "values", p->values));
+  RAPT_TRY(read_array(t, st, path, "values", p->extent, p->values));
   for (int i = 0; i < RAPT__STATES; i++)
-    if (p->state[i]) RAPT_TRY(read_array(t, st, path, state_names[i], p->state[i]));
+    if (p->state[i]) RAPT_TRY(read_array(t, st, path, state_names[i], p->extent, p->state[i]));
+  if (t->task->carried_size > 0) RAPT_TRY(read_array(t, st, path, "carried", t->task->carried_size, t->task->carried));
+  if (t->average.size > 0) RAPT_TRY(read_averages(t, st, path));
   double step = number(st, "step"), metrics = number(st, "metrics_bytes"), worse = number(st, "worse"),
          best_step = number(st, "best_step");
   if (!(step >= 0 && step < 1e15) || !(metrics >= 0 && metrics < 1e15) || !(worse >= 0 && worse < 1e15) ||
@@ -78,6 +106,8 @@ static rapt_status read_all(rapt__trainer *t, const rapt__safetensors *st, const
     t->settings.warmup = (int64_t)warmup;
     t->settings.minutes = 0;
   }
+  double evaluated = number(st, "evaluated");
+  t->evaluated = evaluated >= 0 && evaluated <= step ? (int64_t)evaluated : -1;
   t->step = (int64_t)step;
   t->metrics_bytes = (uint64_t)metrics;
   t->worse = (int64_t)worse;

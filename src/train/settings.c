@@ -1,6 +1,8 @@
 /* Settings of training, and the learning rate they give. */
 #include "train/settings.h"
 
+#include "train/average.h"
+
 #include <math.h>
 #include <stddef.h>
 
@@ -48,6 +50,8 @@ const rapt__key rapt__train_keys[] = {
      "ends the run after this update as if interrupted; 0: off"},
     {"train.patience", NULL, RAPT__KEY_INT, AT(patience), "0", 0, 1e9, NULL,
      "evaluations without a better loss before the run ends early; 0: off"},
+    {"train.average", NULL, RAPT__KEY_INT, AT(average), "0", 0, RAPT__AVERAGE_MOST, NULL,
+     "evaluations whose weights are averaged to the final model; 0: the last weights"},
     {"train.minutes", NULL, RAPT__KEY_REAL, AT(minutes), "0", 0, 1e6, NULL,
      "fits the number of updates to this time, measured at the start; 0: off"},
     THREADS,

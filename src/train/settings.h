@@ -8,7 +8,7 @@
 
 typedef struct rapt__train_settings {
   int64_t steps, batch, accumulate, warmup, eval_every, evals, sample_every, sample_tokens, save_every, stop_at,
-      patience, threads;
+      patience, average, threads;
   double lr, min_lr, beta1, beta2, eps, momentum, weight_decay, clip, minutes;
   int schedule, optimizer;
 } rapt__train_settings;

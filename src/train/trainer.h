@@ -4,6 +4,7 @@
 
 #include <rapt/recipe.h>
 #include "tasks/task.h"
+#include "train/average.h"
 #include "train/settings.h"
 #include "graph/params.h"
 
@@ -27,9 +28,11 @@ typedef struct rapt__trainer {
   int64_t step;                 /* updates done */
   double best;                  /* lowest validation loss; INFINITY before the first */
   int64_t best_step, worse;     /* evaluations since then */
+  int64_t evaluated;            /* step of the newest evaluation; -1 */
   double eval_loss, train_loss; /* newest; NaN before the first */
   uint64_t metrics_bytes;       /* of metrics.jsonl at the checkpoint */
   double seconds;               /* of training so far, over all sessions */
+  rapt__average average;        /* of train.average */
 
   /* Results */
   rapt__point *points; /* owned; rapt__trainer_free */
@@ -39,7 +42,8 @@ typedef struct rapt__trainer {
 } rapt__trainer;
 
 void rapt__trainer_init(rapt__trainer *t, rapt_context *ctx);
-/* Trains from t->step to settings.steps. With `resume`, reads the checkpoint in dir first. */
+/* Trains from t->step to settings.steps. With `resume`, reads the checkpoint in dir first. With train.average the parameters
+ * hold the mean at the end of a run that was not interrupted; the checkpoint holds the last weights. */
 rapt_status rapt__trainer_run(rapt__trainer *t, bool resume);
 void rapt__trainer_free(rapt__trainer *t);
 

@@ -162,7 +162,7 @@ static void pieces(void **state) {
   counted_memory memory;
   rapt_context *ctx = counted_context(&memory, 1);
   rapt__splitter *s;
-  assert_ok(ctx, rapt__splitter_new(ctx, &s));
+  assert_ok(ctx, rapt__splitter_new(ctx, RAPT__SPLIT_GPT2, &s));
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     char got[128] = "";
     assert_ok(ctx, rapt__split_text(s, cases[i][0], strlen(cases[i][0]), join_piece, got));

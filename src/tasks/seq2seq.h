@@ -1,0 +1,31 @@
+/* Sequence-to-sequence learning: sentence pairs in batches of like lengths, teacher forcing, the mean loss of a target token. */
+#ifndef RAPT_SRC_TASKS_SEQ2SEQ_H
+#define RAPT_SRC_TASKS_SEQ2SEQ_H
+
+#include "tasks/model.h"
+#include "tasks/pairs.h"
+#include "tasks/task.h"
+
+typedef struct rapt__seq2seq_task {
+  rapt__task task;                   /* first, so that the trainer's pointer is ours */
+  rapt_model *model;                 /* borrowed, like the texts */
+  const rapt__bitext *train, *valid; /* pairs longer than the model's context are left out */
+  int64_t batch, max_tokens;         /* rows of a batch; or, above 0, its tokens (rapt__buckets_choose) */
+  int64_t evals;                     /* evaluation batches, at most */
+  double smoothing;                  /* of the labels in training; evaluation has none */
+  uint64_t seed;
+
+  /* Filled by rapt__seq2seq_init */
+  rapt__pairs train_pairs, valid_pairs;
+  rapt__buckets buckets;
+  rapt__batches train_batches, valid_batches;
+} rapt__seq2seq_task;
+
+/* Encodes the texts and sets the task's functions. A source is its tokens and </s>; the decoder reads <s> and the target, and is
+ * to say the target and </s>. Free it after a failure too. */
+rapt_status rapt__seq2seq_init(rapt__seq2seq_task *t);
+void rapt__seq2seq_free(rapt__seq2seq_task *t);
+/* The sum of the cross-entropy of an output over labels (B, T), −100 where none counts; with `mean`, over their number. */
+rapt_tensor *rapt__output_loss(const rapt__output *output, rapt_tensor *labels, double smoothing, bool mean);
+
+#endif
