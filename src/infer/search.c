@@ -22,9 +22,12 @@ rapt_status rapt__search_new(rapt_context *ctx, const rapt__search_model *models
   if (!s) return RAPT_ENOMEM;
   *s = (rapt__search){.ctx = ctx, .vocabulary = models[0].vocabulary, .context = models[0].context};
   rapt_status status = RAPT_OK;
-  for (int m = 0; m < count && status == RAPT_OK; m++) {
+  for (int m = 0; m < count; m++)
     if (models[m].context < s->context) s->context = models[m].context;
-    status = rapt__stepper_new(ctx, &models[m], &s->steppers[m]);
+  for (int m = 0; m < count && status == RAPT_OK; m++) {
+    rapt__search_model model = models[m];
+    model.context = s->context; /* so that all pad alike */
+    status = rapt__stepper_new(ctx, &model, &s->steppers[m]);
     if (status == RAPT_OK) s->count = m + 1;
   }
   if (status != RAPT_OK)
@@ -108,7 +111,7 @@ static rapt_status make_batch(batch *b, rapt__arena *arena) {
       rapt__mul_overflows(rows, (size_t)b->per_row, &choices))
     return rapt__fail_memory(s->ctx, SIZE_MAX);
   RAPT_TRY(make_beams(b, arena));
-  b->length = rapt__stepper_length(b->requests[0].source.count);
+  b->length = rapt__padded(b->requests[0].source.count, s->context);
   b->open = rapt__arena_new(arena, (size_t)b->count, sizeof *b->open);
   b->slots = rapt__arena_new(arena, (size_t)b->count, sizeof *b->slots);
   b->tokens = rapt__arena_new(arena, rows, sizeof *b->tokens);
@@ -251,6 +254,7 @@ static rapt_status run(batch *b, rapt__arena *arena) {
       RAPT_TRY(rapt__stepper_step(b->search->steppers[m], b->tokens, &b->steps[m]));
     lap(&b->times->step, &since);
     b->times->steps++;
+    b->times->rows += rapt__stepper_rows(b->open_count * b->width);
     RAPT_TRY(align(b, arena));
     rapt__team_run(ctx->team, choose_row, b, b->open_count * b->width);
     RAPT_TRY(check_found(b));

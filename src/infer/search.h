@@ -23,10 +23,10 @@ typedef struct rapt__answer {
 /* Where a batch's time went; seconds. */
 typedef struct rapt__search_times {
   double encode, step, choose, move;
-  int64_t steps, tokens; /* of the decoder; of all best hypotheses */
+  int64_t steps, rows, tokens; /* of the decoder, rows of all of them, tokens of the best hypotheses */
 } rapt__search_times;
 
-/* The sources must have one rapt__stepper_length and fit the context. `prefix` begins every target. `times` is added to where
+/* The sources must have one rapt__padded length and fit the context. `prefix` begins every target. `times` is added to where
  * it is not NULL. Options are as rapt__options_check left them. */
 rapt_status rapt__search_run(rapt__search *search, const rapt__request *requests, int64_t count, const int32_t *prefix,
                              int64_t prefix_count, const rapt_translate_options *options, rapt__arena *arena,

@@ -30,7 +30,10 @@ struct rapt__stepper {
   int64_t at; /* tokens that every row has taken */
 };
 
-int64_t rapt__stepper_length(int64_t count) { return (count + LENGTH - 1) / LENGTH * LENGTH; }
+int64_t rapt__padded(int64_t count, int64_t context) {
+  int64_t length = (count + LENGTH - 1) / LENGTH * LENGTH;
+  return length > context && count <= context ? context : length;
+}
 
 /* At most a fifth of the rows is unused, from the third size on. */
 int64_t rapt__stepper_rows(int64_t used) {
@@ -172,7 +175,7 @@ static rapt_status need_states(rapt__stepper *s, int64_t rows) {
   rapt__output output;
   RAPT_TRY(rapt_params_new(s->ctx, &s->states));
   RAPT_TRY(rapt_graph_new(s->ctx, &graph));
-  rapt_status status = step_graph(s, graph, rows, LENGTH, s->states, &pass, &output);
+  rapt_status status = step_graph(s, graph, rows, rapt__padded(1, s->model.context), s->states, &pass, &output);
   if (status == RAPT_OK) status = graph->status == RAPT_ENOMEM ? rapt__fail_memory(s->ctx, 0) : graph->status;
   rapt_graph_free(graph);
   if (status == RAPT_OK) status = rapt_params_start(s->states, 0);
@@ -290,7 +293,7 @@ static rapt_status run_encoder(rapt__stepper *s, const rapt__source *sources, in
 
 rapt_status rapt__stepper_begin(rapt__stepper *s, const rapt__source *sources, int64_t count, int64_t width) {
   int64_t sentences = rapt__stepper_rows(count);
-  s->length = rapt__stepper_length(sources[0].count);
+  s->length = rapt__padded(sources[0].count, s->model.context);
   s->width = width;
   s->used = count * width;
   s->rows = rapt__stepper_rows(s->used);

@@ -2,7 +2,7 @@
  *
  * Sentences have slots of `width` rows each. Plans have more rows than are used: a multiple of 8, and never so few that a kernel
  * for few rows would be chosen, which rounds differently. So a row's numbers do not depend on what else is in the batch, provided
- * that the length S of the batch follows from the sentence alone (rapt__stepper_length). */
+ * that the length S of the batch follows from the sentence alone (rapt__padded). */
 #ifndef RAPT_SRC_INFER_STEPPER_H
 #define RAPT_SRC_INFER_STEPPER_H
 
@@ -28,12 +28,12 @@ typedef struct rapt__stepper rapt__stepper;
 rapt_status rapt__stepper_new(rapt_context *ctx, const rapt__search_model *model, rapt__stepper **out);
 void rapt__stepper_free(rapt__stepper *s);
 
-/* Up to this length a source of `count` tokens is padded. */
-int64_t rapt__stepper_length(int64_t count);
+/* Up to this length a sentence of `count` tokens is padded, on either side. */
+int64_t rapt__padded(int64_t count, int64_t context);
 /* Rows of a plan in which `used` rows are wanted. */
 int64_t rapt__stepper_rows(int64_t used);
 
-/* Encodes sentences, all of the same rapt__stepper_length, and fills the rows of their slots. */
+/* Encodes sentences, all of the same rapt__padded, and fills the rows of their slots. */
 rapt_status rapt__stepper_begin(rapt__stepper *s, const rapt__source *sources, int64_t count, int64_t width);
 
 /* What a step leaves, (rows, …), in the plan's memory: valid until the next step. Search may write into the logits. */

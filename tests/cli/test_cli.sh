@@ -2,6 +2,7 @@
 # The command as a user types it. Usage: test_cli.sh PATH-OF-RAPT. Prints «N passed, N failed».
 set -u
 rapt=$(realpath "$1") || exit 1
+here=$(realpath "$(dirname "${BASH_SOURCE[0]}")") || exit 1
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 export RAPT_HOME=$work/home
@@ -40,7 +41,7 @@ expect 2 '' 'usage: rapt' "$rapt"
 expect 0 'usage: rapt' '' "$rapt" --help
 expect 0 '^rapt [0-9]+\.[0-9]+\.[0-9]+$' '' "$rapt" --version
 expect 2 '' 'did you mean "train"' "$rapt" trian
-for c in recipes show explain train eval generate runs data bench doctor; do expect 0 "usage: rapt $c" '' "$rapt" "$c" --help; done
+for c in recipes show explain train eval generate score translate runs data align bench doctor; do expect 0 "usage: rapt $c" '' "$rapt" "$c" --help; done
 expect 0 '^gpt ' '' "$rapt" recipes
 expect 2 '' 'unexpected argument' "$rapt" recipes more
 expect 0 'model\.layers' '' "$rapt" show gpt
@@ -65,6 +66,60 @@ expect 2 '' 'data' "$rapt" train formal-algorithms data=text.txt out=refused
 expect 2 '' 'train\.steps' "$rapt" train formal-algorithms train.steps=3 out=refused
 expect 1 - '' test -e refused
 expect 0 'kernels' '' "$rapt" doctor
+
+# Scores: a worked example, ways to give files, what is refused.
+printf 'the cat sat on the mat\nan old man\n' >ref.txt
+printf 'on the mat the cat sat\nan old man\n' >hyp.txt
+printf 'the cat sat on the mat\nan old men\n' >near.txt
+printf '1-1 2-2 3p3\n' >gold.txt
+printf '0-0 2-2 3-1\n' >links.txt
+bleu='^BLEU\|nrefs:1\|case:mixed\|eff:no\|tok:13a\|smooth:exp\|version:[0-9.]+ = [0-9.]+ 100.0/85.7/60.0/16.7 \(BP = 1.000 ratio = 1.000 hyp_len = 9 ref_len = 9\)$'
+expect 0 "$bleu" '' "$rapt" score ref.txt hyp.txt
+expect 0 '^TER\|.* = 11\.11$' '' "$rapt" score ref.txt hyp.txt --metrics ter
+expect 0 '^WER\|.* = 66\.67 \(S = 0 D = 3 I = 3 hyp_len = 9 ref_len = 9\)$' '' "$rapt" score ref.txt hyp.txt --metrics=wer
+expect 0 '= 100\.0$' '' "$rapt" score ref.txt ref.txt --metrics chrf --chrf-word-order 2 --width 1
+expect 0 '^ *chrF2\+\+\|nrefs:2' '' "$rapt" score ref.txt near.txt hyp.txt --references 2 --metrics bleu,chrf --chrf-word-order 2
+"$rapt" score ref.txt hyp.txt --format json >file.json
+"$rapt" score ref.txt --format json <hyp.txt >piped.json
+"$rapt" score ref.txt - --format json <hyp.txt >dash.json
+same 'a file and standard input score differently' file.json piped.json
+same 'nothing and - score differently' piped.json dash.json
+expect 0 '^BLEU 13a [0-9.]+$' '' python3 -c '
+import json
+s = json.load(open("file.json"))
+print(s["name"], s["tok"], s["score"])'
+"$rapt" score ref.txt hyp.txt --sentence-level --metrics ter >lines.txt
+expect 0 'TER.* = 16\.67$' '' head -n 1 lines.txt
+expect 0 'TER.* = 0\.00$' '' tail -n 1 lines.txt
+expect 0 '^near\.txt .*\(p = [0-9.]+\)' '' "$rapt" score ref.txt hyp.txt near.txt --paired-bootstrap --samples 100
+"$rapt" score ref.txt hyp.txt near.txt --paired-randomization --metrics bleu,wer --format json --threads 1 >one.json
+"$rapt" score ref.txt hyp.txt near.txt --paired-randomization --metrics bleu,wer --format json --threads 2 >two.json
+same 'a test depends on threads' one.json two.json
+expect 0 '^hyp.txt None near.txt True$' '' python3 -c '
+import json
+a, b = json.load(open("one.json"))
+print(a["system"], a["WER"]["p_value"], b["system"], 0 < b["BLEU"]["p_value"] <= 1)'
+expect 0 ' \(μ = [0-9.]+ ± [0-9.]+\) ' '' "$rapt" score ref.txt hyp.txt --confidence --samples 50
+expect 0 '^AER = 40\.00 \(precision = 66\.67 recall = 50\.00 links = 3 sure = 2 possible = 3\)$' '' "$rapt" score --alignment gold.txt links.txt --gold-first 1
+expect 0 '"aer": 0,' 'never names word 0.*--gold-first 1' "$rapt" score --alignment gold.txt gold.txt --hyp-first 0 --format json
+printf 'one\n\377\n' >broken.txt
+: >blank.txt
+expect 1 '' '^rapt: broken\.txt: line 2 is not UTF-8$' "$rapt" score ref.txt broken.txt
+expect 1 '' '^rapt: blank\.txt is empty' "$rapt" score blank.txt hyp.txt
+expect 1 '' 'ref\.txt has 2 lines and gold\.txt has 1: line 2 of ref\.txt has no partner' "$rapt" score ref.txt gold.txt
+printf '1-1 0-2\n' >zero.txt
+expect 1 '' '^rapt: zero\.txt: line 1, column 5: word 0' "$rapt" score --alignment zero.txt links.txt --gold-first 1
+expect 1 '' 'nowhere' "$rapt" score ref.txt nowhere
+expect 2 '' 'which reference' "$rapt" score
+expect 2 '' 'did you mean "bleu"' "$rapt" score ref.txt hyp.txt --metrics blue
+expect 2 '' 'one of none, 13a' "$rapt" score ref.txt hyp.txt --tokenize 14
+expect 2 '' 'whole number' "$rapt" score ref.txt hyp.txt --chrf-word-order 1.5
+expect 2 '' 'unknown option' "$rapt" score ref.txt hyp.txt --fast
+expect 2 '' 'one metric and one system' "$rapt" score ref.txt hyp.txt near.txt --sentence-level
+expect 2 '' 'needs two of them' "$rapt" score ref.txt hyp.txt --paired-bootstrap
+expect 2 '' 'needs as many files' "$rapt" score ref.txt --references 3
+expect 2 '' 'read once' "$rapt" score - -
+expect 2 '' 'beside the gold one' "$rapt" score --alignment gold.txt
 expect 2 '' 'which recipe' "$rapt" train
 expect 2 '' 'did you mean "gpt"' "$rapt" train gptt
 expect 2 '' 'model\.layers' "$rapt" train gpt model.layer=2
@@ -108,6 +163,34 @@ expect 1 '' 'is not there' env RAPT_DATA= RAPT_HOME="$work/other" "$rapt" train 
 expect 2 '' 'no file or data set "none.txt"' env RAPT_HOME="$work/other" "$rapt" train gpt data=none.txt out=no-text
 expect 1 '' 'is not there' env RAPT_DATA= "$rapt" data check custrev
 
+# Word alignment.
+for i in 1 2 3; do printf 'das haus\nein haus\nein buch\ndas buch ist klein\n'; done >words.de
+for i in 1 2 3; do printf 'the house\na house\na book\nthe book is small\n'; done >words.en
+expect 2 '' 'which two files' "$rapt" align words.de
+expect 2 '' 'unexpected argument "c"' "$rapt" align a b c
+expect 2 '' 'unknown option "--fast"' "$rapt" align a b --fast
+expect 2 '' 'did you mean "hmm"' "$rapt" align words.de words.en --model hm
+expect 2 '' 'did you mean "gdfa"' "$rapt" align words.de words.en --symmetrise=gdf
+expect 2 '' 'from 1 to 1000' "$rapt" align words.de words.en --rounds 0
+expect 0 '^0-0 1-1 2-2 3-3$' '' "$rapt" align words.de words.en
+expect 0 '^0-0 1-1$' '' "$rapt" align words.de words.en --model ibm1 --symmetrise intersection --rounds 10
+"$rapt" align words.de words.en --threads 1 >one.align
+gzip -k words.de words.en
+"$rapt" align words.de.gz words.en.gz --threads 3 >three.align
+same 'alignment by one thread, and by three of gzipped files' one.align three.align
+expect 0 '^12$' '' sh -c 'wc -l <one.align'
+expect 1 '' 'cannot open it|No such file' "$rapt" align words.de nowhere.en
+head -n 5 words.en >short.en
+expect 1 '' 'words\.de has 12 lines and short\.en has 5; line 6 ' "$rapt" align words.de short.en
+printf 'a\n\nb\n' >hole.en
+expect 1 '' 'hole\.en:2: the line has no words' "$rapt" align words.de hole.en
+printf 'a\nb \303\050\n' >bad.en
+expect 1 '' 'bad\.en:2: byte 3 of the line \(0xc3\) is not UTF-8' "$rapt" align words.de bad.en
+{ echo a; yes w | head -n 5000 | tr '\n' ' '; echo; } >long.en
+expect 1 '' 'long\.en:2: the line has more than 1000 words' "$rapt" align words.de long.en
+: >empty.en
+expect 1 '' 'empty\.en: the file is empty' "$rapt" align words.de empty.en
+
 expect 1 '' 'data is not UTF-8' "$rapt" train gpt data=./$'\xff' out=bytes
 expect 0 '^gpt-0\.8m .*takes settings' '' "$rapt" bench --list
 expect 0 '^matmul-64x64x32 .* us .*GFLOP/s' '' "$rapt" bench --only matmul-64x64x32 --repeat 2
@@ -131,6 +214,7 @@ expect 2 '' '--repeat needs' "$rapt" bench --repeat 0
 expect 2 '' '--seconds needs' "$rapt" bench --seconds never
 expect 2 '' '--only needs' "$rapt" bench --only
 expect 2 '' 'unexpected argument' "$rapt" bench --fast
+expect 0 'beam.*tokens/s' '' "$rapt" bench --only beam --repeat 1
 expect 1 - 'nowhere' "$rapt" bench --only mlp --repeat 1 --json nowhere/bench.json
 expect 1 '' 'nowhere' "$rapt" bench --only mlp --repeat 1 --save-inputs nowhere/mlp.safetensors --json
 
@@ -154,6 +238,112 @@ same 'the same seed gives another text' first.txt out.txt
 expect 0 - '' "$rapt" generate one --prompt 'the cat' --tokens 30 --seed 5 --no-cache
 same 'the text differs without the cache' first.txt out.txt
 expect 1 - 'standard output' sh -c "exec '$rapt' recipes >/dev/full"
+
+# Translation: a tiny model with numbers of no meaning, and words for it.
+golden=$here/../golden
+cp -r "$golden/rnnsearch-tiny" pair && mkdir -p pair/source_tokenizer
+words_json() { # words_json FIRST-LETTER COUNT: a tokenizer of special tokens and words such as a4, a5 …
+  python3 - "$@" <<'END'
+import json, sys
+words = ["<s>", "<pad>", "</s>", "<unk>"] + [f"{sys.argv[1]}{i}" for i in range(4, int(sys.argv[2]))]
+added = [{"id": i, "content": w, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False,
+          "special": True} for i, w in enumerate(words[:4])]
+print(json.dumps({"version": "1.0", "added_tokens": added, "normalizer": None,
+                  "pre_tokenizer": {"type": "WhitespaceSplit"}, "post_processor": None, "decoder": None,
+                  "model": {"type": "WordLevel", "vocab": {w: i for i, w in enumerate(words)}, "unk_token": "<unk>"}}))
+END
+}
+words_json s 17 >pair/source_tokenizer/tokenizer.json
+words_json t 19 >pair/tokenizer.json
+few=(--min-length 3 --max-length 6) # or this model would end at once
+printf 's4 s5 s6\n\ns7 other s9 s10 s11\ns4\n' >source.txt
+expect 2 '' 'which model' "$rapt" translate
+expect 2 '' 'beam needs a whole number' "$rapt" translate pair --beam 1.5
+expect 2 '' 'beam needs' "$rapt" translate pair --beam
+expect 2 '' 'more than --beam' "$rapt" translate pair --beam 2 --nbest 3
+expect 2 '' 'do not divide' "$rapt" translate pair --groups 3
+expect 2 '' 'format is text or json' "$rapt" translate pair --format xml
+expect 2 '' 'alignments is moses' "$rapt" translate pair --alignments all
+expect 2 '' 'unknown option' "$rapt" translate pair --fast
+expect 2 '' 'behind --ensemble' "$rapt" translate pair source.txt "${few[@]}" more.txt
+expect 2 '' 'both come from' "$rapt" translate pair --score -
+expect 1 '' 'nowhere' "$rapt" translate nowhere source.txt
+expect 1 '' 'missing\.txt' "$rapt" translate pair missing.txt
+expect 1 '' 'is a language model' "$rapt" translate one source.txt
+expect 1 - 'the model translates' "$rapt" generate pair
+expect 0 - '' "$rapt" translate pair source.txt "${few[@]}"
+cp out.txt plain.txt
+expect 0 '^4$' '' sh -c 'wc -l <plain.txt'
+expect 0 '^$' '' sed -n 2p plain.txt
+expect 0 '^t[0-9]+( t[0-9]+|<unk>)*' '' sed -n 1p plain.txt
+expect 0 '' '' "$rapt" translate pair source.txt "${few[@]}" --batch 1 -o written.txt
+same 'what -o writes differs, or the size of batches matters' plain.txt written.txt
+expect 0 - '' sh -c "cat source.txt | '$rapt' translate pair ${few[*]}"
+same 'a pipe differs from a file' plain.txt out.txt
+expect 0 - '' sh -c "printf 's4 s5 s6\r\n\r\ns7 other s9 s10 s11\r\ns4' | '$rapt' translate pair - ${few[*]}"
+same 'ends of lines matter' plain.txt out.txt
+expect 0 - '' "$rapt" translate pair source.txt "${few[@]}" --ensemble pair
+same 'a model with itself differs from itself' plain.txt out.txt
+expect 0 - '' "$rapt" translate pair source.txt "${few[@]}" --nbest 3
+cp out.txt list.txt
+expect 0 '^0 \|\|\| t.* \|\|\| -[0-9.]+$' '' head -n 1 list.txt
+expect 0 '^10$' '' sh -c 'wc -l <list.txt'
+expect 0 '^1 \|\|\|  \|\|\| 0\.000000$' '' grep '^1 ' list.txt
+expect 0 '^t.* \|\|\| 0-0|1-0|2-0' '' "$rapt" translate pair source.txt "${few[@]}" --alignments moses
+expect 0 '^t.* \|\|\|( [0-4])+$' '' "$rapt" translate pair source.txt "${few[@]}" --alignments hard
+expect 0 '^(0\.[0-9]+ ){3}0\.[0-9]+$' '' "$rapt" translate pair source.txt "${few[@]}" --alignments matrix
+expect 0 - '' "$rapt" translate pair source.txt "${few[@]}" --nbest 2 --format json
+cp out.txt objects.txt
+expect 0 '^4 2 True$' '' python3 -c 'import json
+rows = [json.loads(line) for line in open("objects.txt")]
+best = rows[0]["translations"][0]
+print(len(rows), len(rows[3]["translations"]), len(best["alignment"]) == len(best["tokens"]) == len(best["log_probabilities"])
+      and abs(sum(best["log_probabilities"]) - best["log_probability"]) < 1e-4)'
+expect 0 - '' "$rapt" translate pair source.txt "${few[@]}" --sample --seed 3 --nbest 2
+cp out.txt drawn.txt
+expect 0 - '' "$rapt" translate pair source.txt "${few[@]}" --sample --seed 3 --nbest 2 --batch 1
+same 'draws depend on the batch' drawn.txt out.txt
+expect 0 - '' "$rapt" translate pair source.txt "${few[@]}" --sample --seed 4 --nbest 2
+expect 1 - '' cmp -s drawn.txt out.txt
+expect 0 '^t5 t6' '' "$rapt" translate pair source.txt "${few[@]}" --prefix 't5 t6'
+sed 2d source.txt >full.txt
+sed 2d plain.txt >targets.txt
+expect 0 '^-[0-9.]+$' '' "$rapt" translate pair full.txt --score targets.txt
+expect 0 '^-[0-9.]+ \|\|\|( [0-9]+-[0-9]+)+$' '' "$rapt" translate pair full.txt --score targets.txt --alignments moses
+expect 0 '"translations": \[\{"text": "t' '' "$rapt" translate pair full.txt --score targets.txt --format json
+expect 1 '' 'source\.txt has 4 lines and targets\.txt 3' "$rapt" translate pair source.txt --score targets.txt
+printf 's4\n\377s5\ns4 s4 s4 s4 s4 s4 s4 s4 s4 s4 s4 s4 s4 s4 s4 s4\ns4\n' >faulty.txt
+expect 1 - 'line 2: byte 0 is not valid UTF-8' "$rapt" translate pair faulty.txt "${few[@]}"
+expect 1 - 'line 3: 16 tokens and the end' "$rapt" translate pair faulty.txt "${few[@]}"
+expect 1 - '2 lines have no result' "$rapt" translate pair faulty.txt "${few[@]}"
+expect 0 '^4$' '' sh -c "'$rapt' translate pair faulty.txt ${few[*]} 2>/dev/null | wc -l"
+expect 1 '"line": 2, "error": "line 2' 'line 2' "$rapt" translate pair faulty.txt "${few[@]}" --format json
+expect 1 '' 'nowhere/out' "$rapt" translate pair source.txt "${few[@]}" -o nowhere/out.txt
+expect 0 '' '' "$rapt" translate pair source.txt "${few[@]}" -o /dev/null
+expect 0 - '' test -c /dev/null
+echo kept >kept.txt
+expect 1 '' 'is a language model' "$rapt" translate one source.txt -o kept.txt
+expect 0 '^kept$' '' cat kept.txt
+expect 1 - 'standard output' sh -c "exec '$rapt' translate pair source.txt ${few[*]} >/dev/full"
+# One line at a time, each answered before the next is there.
+mkfifo asks
+"$rapt" translate pair "${few[@]}" <asks >answers.txt 2>err.txt &
+exec 7>asks
+echo 's4 s5 s6' >&7
+for _ in $(seq 200); do
+  [ -s answers.txt ] && break
+  sleep 0.02
+done
+cp answers.txt first.txt
+exec 7>&-
+wait $!
+head -n 1 plain.txt >wanted.txt
+same 'a line waits for the next one' wanted.txt first.txt
+# Typed on a terminal: a prompt, the answer, the end by Ctrl-D.
+expect 0 - - sh -c "(printf 's4 s5 s6\n'; sleep 1; printf '\004') | script -qec \"'$rapt' translate pair ${few[*]}\" typed.txt"
+tr -d '\r' <typed.txt >typed-lines.txt
+expect 0 '^> ' '' grep '^> ' typed-lines.txt
+expect 0 - '' grep -xE "(> )?$(cat wanted.txt)" typed-lines.txt
 
 "$rapt" show gpt --config | sed -e 's/^data:.*/data: text.txt/; s/^out:.*/out: yaml/; s/steps: 2000/steps: 5/; s/layers: 4/layers: 1/; s/width: 128/width: 16/; s/context: 64/context: 16/' >my.yaml
 expect 0 'validation loss' 'done: yaml' "$rapt" train my.yaml

@@ -185,7 +185,7 @@ static void finds_what_transformers_finds(void **state) {
       int64_t n = 0;
       rapt__arena_init(&arena, ctx);
       for (size_t i = 0; i < count; i++)
-        if (rapt__stepper_length(requests[i].source.count) == length) some[n++] = requests[i];
+        if (rapt__padded(requests[i].source.count, CONTEXT) == length) some[n++] = requests[i];
       if (n > 0) assert_ok(ctx, rapt__search_run(search, some, n, prefix, forced, &options, &arena, answers, NULL));
       for (int64_t i = 0; i < n; i++, compared++) {
         char what[400], *text = json_dumps(o, JSON_COMPACT);

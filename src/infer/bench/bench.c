@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/rng.h"
+#include "infer/search.h"
 
 #include <math.h>
 #include <string.h>
@@ -11,8 +12,8 @@
 enum { STREAM_INPUTS = 7, LEAST_REPEATS = 3, PLANNINGS = 8 };
 
 static const rapt__work *const families[] = {rapt__works_matmul,    rapt__works_attention, rapt__works_small,
-                                             rapt__works_gpt,       rapt__works_decode,    rapt__works_recurrent,
-                                             rapt__works_optimizers};
+                                             rapt__works_gpt,       rapt__works_decode,    rapt__works_search,
+                                             rapt__works_recurrent, rapt__works_optimizers};
 enum { FAMILIES = sizeof families / sizeof *families };
 
 static const rapt__work *work_at(int index) {
@@ -106,6 +107,7 @@ void rapt__bench_ids(rapt__bench *b, const rapt_tensor *t, int64_t limit) {
 }
 
 void rapt__bench_free(rapt__bench *b) {
+  rapt__search_free(b->search);
   rapt_plan_free(b->plan);
   rapt_graph_free(b->graph);
   if (!b->model) rapt_params_free(b->params);

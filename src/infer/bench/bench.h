@@ -17,7 +17,7 @@ typedef struct rapt__work {
 
 /* Each ends with an entry without an id. */
 extern const rapt__work rapt__works_matmul[], rapt__works_attention[], rapt__works_gpt[], rapt__works_small[],
-    rapt__works_decode[], rapt__works_recurrent[], rapt__works_optimizers[];
+    rapt__works_decode[], rapt__works_search[], rapt__works_recurrent[], rapt__works_optimizers[];
 
 /* A work that is built and can be run. Everything is owned unless it says otherwise. */
 struct rapt__bench {
@@ -35,7 +35,8 @@ struct rapt__bench {
   rapt_status (*run)(rapt__bench *b); /* one repetition; NULL: a run of the plan */
   int64_t parts;                      /* like ones in a repetition: the time is given for one; 0: 1 */
   double amount;                      /* of info.unit in one of them, without the "/s" */
-  int32_t *ids;                       /* decode.c: prompt, then what was generated; or NULL */
+  int32_t *ids;                       /* decode.c: prompt, then what was generated; search.c: sources; or NULL */
+  struct rapt__search *search;        /* or NULL */
   rapt__st_entry extra[4];            /* to be saved beside parameters, inputs and taps; data borrowed */
   size_t extras;
 };
