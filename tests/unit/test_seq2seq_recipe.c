@@ -253,11 +253,37 @@ static void what_is_missing_is_named(void **state) {
   close_context(&memory, ctx);
 }
 
+/* An allocation fails, and all behind it, at places spread over a run. */
+static void failing_allocations_leave_nothing_behind(void **state) {
+  (void)state;
+  static const char *const few[] = {"text.pairs=20", "train.steps=2", "seq2seq.spelling=2", "model.width=4",
+                                    "search.beam=2", "train.evals=1", "train.average=1"};
+  int failures = 0;
+  for (long n = 1;; n += 1 + n / 12) {
+    counted_memory memory;
+    rapt_context *ctx = counted_context(&memory, 1);
+    char name[32];
+    heard h;
+    rapt_run_result r;
+    snprintf(name, sizeof name, "fault%ld", n);
+    memory.fail_at = memory.calls + n;
+    rapt_status status = train(ctx, name, few, 7, false, &h, &r);
+    memory.fail_at = 0;
+    if (status != RAPT_OK) {
+      assert_int_equal(status, RAPT_ENOMEM);
+      failures++;
+    }
+    close_context(&memory, ctx);
+    if (status == RAPT_OK) break;
+  }
+  assert_true(failures > 50);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(it_learns_to_translate),   cmocka_unit_test(a_resumed_run_is_the_same_run),
       cmocka_unit_test(its_model_translates),     cmocka_unit_test(the_plane_keeps_distances),
-      cmocka_unit_test(what_is_missing_is_named),
+      cmocka_unit_test(what_is_missing_is_named), cmocka_unit_test(failing_allocations_leave_nothing_behind),
   };
   return cmocka_run_group_tests_name("seq2seq recipe", tests, make_root, remove_root);
 }
