@@ -11,10 +11,10 @@ static const char *const experiments[] = {"all", "weather", "gaussians", "letter
 #define AT(field) offsetof(rapt__hmm_settings, field)
 static const rapt__key keys[] = {
     {"hmm.experiment", NULL, RAPT__KEY_CHOICE, AT(experiment), "all", 0, 0, experiments, "which of the experiments"},
-    {"hmm.guesses", NULL, RAPT__KEY_INT, AT(guesses), "8", 1, 1000, NULL,
+    {"hmm.guesses", NULL, RAPT__KEY_INT, AT(guesses), "16", 1, 1000, NULL,
      "first guesses of every model that is trained without labels"},
     {"hmm.first_rounds", NULL, RAPT__KEY_INT, AT(first), "15", 1, 100000, NULL,
-     "rounds of Baum-Welch for every guess; the best goes on"},
+     "rounds of Baum-Welch for every guess, the best of which goes on; letters have guesses of hmm.rounds"},
     {"hmm.rounds", NULL, RAPT__KEY_INT, AT(rounds), "200", 1, 100000, NULL, "rounds of Baum-Welch at most"},
     {"hmm.tolerance", NULL, RAPT__KEY_REAL, AT(tolerance), "1e-7", 0, 1, NULL,
      "training ends when a round gains less, in nats for each observation; 0: never"},

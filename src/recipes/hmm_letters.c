@@ -127,18 +127,36 @@ static rapt_status finish(rapt__hmm_run *r, const rapt__hmm *h, const letters *l
   return draw(r, h, &s, names);
 }
 
+/* Paragraphs from the start that have about a tenth of all symbols. */
+static size_t tenth(const letters *l) {
+  size_t i = 1;
+  while (i < l->sequences && l->at[i] < l->count / 10) i++;
+  return i;
+}
+
+/* Which maximum a guess will reach shows late, so that every guess is trained to its end; a tenth of the text is enough for
+ * that. The likeliest is then trained on all of it. */
 static rapt_status train(rapt__hmm_run *r, const letters *l, int32_t *path) {
   rapt__run *run = r->run;
+  const rapt__hmm_settings *s = r->settings;
   const rapt__hmm_shape shape = {.kind = RAPT__HMM_DISCRETE, .states = 2, .symbols = SYMBOLS};
-  const rapt__hmm_data data = {l->sequences, l->at, l->symbols, NULL};
+  const rapt__hmm_data all = {l->sequences, l->at, l->symbols, NULL};
+  rapt__hmm_data part = all;
   rapt__hmm h;
-  rapt__hmm_trained trained;
+  rapt__hmm_trained first, trained;
   double best;
-  rapt__hmm_training how = rapt__hmm_told(r, "letters", (size_t)r->settings->rounds, l->count, 0, 1);
+  part.sequences = tenth(l);
+  size_t rounds = (size_t)s->rounds, few = part.at[part.sequences];
   RAPT_TRY(rapt__hmm_new(&run->arena, &shape, &h));
-  RAPT_TRY(rapt__hmm_search(run->ctx, &h, &data, (uint64_t)run->common.seed, STREAM, (size_t)r->settings->guesses,
-                            (size_t)r->settings->first, &how, &trained));
-  RAPT_TRY(rapt__hmm_best_paths(run->ctx, &h, &data, path, &best));
+  rapt__hmm_training how = rapt__hmm_told(r, "letters, guesses", rounds, few, 0, 0.6);
+  r->rounds = (size_t)s->guesses * (rounds + 1) + rounds;
+  RAPT_TRY(rapt__hmm_search(run->ctx, &h, &part, (uint64_t)run->common.seed, STREAM, (size_t)s->guesses, rounds, &how,
+                            &first));
+  how = rapt__hmm_told(r, "letters", rounds, l->count, 0.6, 1);
+  r->rounds = rounds + 1;
+  RAPT_TRY(rapt__hmm_train(run->ctx, &h, &all, &how, &trained));
+  trained.worst_fall = fmax(trained.worst_fall, first.worst_fall);
+  RAPT_TRY(rapt__hmm_best_paths(run->ctx, &h, &all, path, &best));
   return finish(r, &h, l, &trained, path);
 }
 

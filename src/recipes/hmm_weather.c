@@ -79,7 +79,7 @@ static rapt_status random_models(rapt__hmm_run *r, double *worst) {
 
 /* ---- Learned back ---- */
 
-enum { SEQUENCES = 300, LONGEST = 60 };
+enum { SEQUENCES = 1000, LONGEST = 60 };
 
 static rapt_status learn_back(rapt__hmm_run *r, const rapt__hmm *truth) {
   rapt__run *run = r->run;

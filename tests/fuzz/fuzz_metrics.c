@@ -1,4 +1,5 @@
-/* Any bytes as a hypothesis and a reference: every metric takes UTF-8 and refuses the rest, and rows keep their bounds. */
+/* Any bytes as a hypothesis and a reference: every metric takes UTF-8 and refuses the rest, and rows keep their
+ * bounds. */
 #include "base/base.h"
 
 #include <math.h>

@@ -150,8 +150,8 @@ static void made_sentences(void **state) {
 }
 
 /* sacrebleu's tests of three systems, with its own random numbers: a mean, a quantile and a share of N samples are
- * uncertain by about s/√N, 2 s/√N and √(p (1 − p)/N), here in both programs; four such deviations are allowed. TER has ties,
- * which sacrebleu does not count. */
+ * uncertain by about s/√N, 2 s/√N and √(p (1 − p)/N), here in both programs; four such deviations are allowed. TER has
+ * ties, which sacrebleu does not count. */
 static void within_sampling_error(void **state) {
   (void)state;
   counted_memory memory;

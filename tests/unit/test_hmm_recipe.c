@@ -142,7 +142,8 @@ static void hear(void *user, rapt_event event, const rapt_progress *progress, co
 static rapt_status train(rapt_context *ctx, const char *out, const char *songs, const char *more, heard *h,
                          rapt_run_result *result) {
   char settings[4][300];
-  const char *all[7] = {settings[0], settings[1], settings[2], settings[3], "hmm.guesses=4", "hmm.most_states=4", more};
+  const char *all[7] = {settings[0],      settings[1],         settings[2], settings[3],
+                        "hmm.guesses=16", "hmm.most_states=4", more};
   snprintf(settings[0], sizeof settings[0], "data=%s/letters.txt", root);
   snprintf(settings[1], sizeof settings[1], "out=%s/%s", root, out);
   snprintf(settings[2], sizeof settings[2], "hmm.chords=%s/%s", root, songs);

@@ -1,4 +1,5 @@
-/* What the metrics do at their edges, and properties of the resampling tests; figures are in golden/test_metrics_golden.c. */
+/* What the metrics do at their edges, and properties of the resampling tests; figures are in
+ * golden/test_metrics_golden.c. */
 #include "unit/unit.h"
 
 #include "base/rng.h"
