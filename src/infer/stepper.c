@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LEAST_ROWS = 24, LENGTH = 8, PLANS = 12, STORES = 64 };
+enum { LEAST_ROWS = 24, LENGTH = 8, PLANS = 8, STORES = 64 };
 
 /* A store of fewer rows in the memory of the one that holds the states. */
 typedef struct lent {
