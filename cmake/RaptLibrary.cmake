@@ -90,7 +90,7 @@ rapt_formal_sources(RAPT_FORMAL_LIST)
 
 set(RAPT_ENGINE_FOLDERS base kernels graph ops nn models)
 rapt_glob(RAPT_ENGINE_SOURCES ${RAPT_ENGINE_FOLDERS})
-rapt_glob(RAPT_UPPER_SOURCES text formats data tasks train infer explain recipes)
+rapt_glob(RAPT_UPPER_SOURCES text formats data metrics tasks train infer explain recipes)
 foreach(isa avx2 avx512 neon)
   rapt_glob(RAPT_${isa}_SOURCES kernels/${isa})
   list(REMOVE_ITEM RAPT_ENGINE_SOURCES ${RAPT_${isa}_SOURCES} "")

@@ -9,7 +9,7 @@ import re
 import sys
 
 ENGINE = ["base", "kernels", "graph", "ops", "nn", "models", "tasks"]
-SIDE = {"base", "text", "formats", "data"}
+SIDE = {"base", "text", "formats", "data", "metrics"}
 
 
 def engine_below(folder):
@@ -22,6 +22,7 @@ ALLOWED = {
     "text": {"base"},
     "formats": {"base"},
     "data": {"base", "text", "formats"},
+    "metrics": {"base"},
     "kernels": engine_below("kernels"),
     "graph": engine_below("graph"),
     "ops": engine_below("ops"),

@@ -6,8 +6,10 @@
 #include <rapt/data.h>
 #include <rapt/explain.h>
 #include <rapt/graph.h>
+#include <rapt/metrics.h>
 #include <rapt/model.h>
 #include <rapt/ops.h>
+#include <rapt/parallel.h>
 #include <rapt/recipe.h>
 #include <rapt/runs.h>
 #include <rapt/system.h>

@@ -14,7 +14,8 @@ struct rapt_context {
   void *alloc_user;
   rapt_log_fn log;
   void *log_user;
-  struct rapt__team *team; /* owned */
+  struct rapt__team *team;         /* owned */
+  struct rapt__parallel *parallel; /* owned; NULL when alone */
   rapt_status status;
   char message[1024];
   atomic_int interrupted;

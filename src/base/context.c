@@ -1,6 +1,7 @@
 /* The context: hooks, the first error, the thread team. */
 #include "base/base.h"
 
+#include "base/parallel.h"
 #include "base/team.h"
 
 #include <errno.h>
@@ -55,6 +56,7 @@ rapt_status rapt_context_new(rapt_context **out, const rapt_options *options) {
 
 void rapt_context_free(rapt_context *ctx) {
   if (!ctx) return;
+  rapt_parallel_leave(ctx);
   rapt__team_free(ctx, ctx->team);
   ctx->alloc(ctx->alloc_user, ctx, 0);
 }

@@ -37,6 +37,10 @@ rapt_status rapt__file_replace(rapt_context *ctx, const char *path, const void *
 
 rapt_status rapt__make_dirs(rapt_context *ctx, const char *path); /* mkdir -p */
 bool rapt__file_exists(const char *path);
+/* A new empty directory for what is not kept, and removing it with all that is in it (as far as that goes). NULL after an error;
+ * freed with rapt__free. */
+char *rapt__scratch_dir(rapt_context *ctx);
+void rapt__scratch_remove(const char *path);
 char *rapt__path_join(rapt_context *ctx, const char *dir, const char *name); /* allocated */
 double rapt__now(void);                                                      /* monotonic seconds */
 

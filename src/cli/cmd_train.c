@@ -82,6 +82,13 @@ static bool is_file(const char *name) {
          (n > 4 && strcmp(name + n - 4, ".yml") == 0);
 }
 
+static rapt_status join(rapt_context *ctx) {
+  rapt_status status = rapt_parallel_join(ctx);
+  if (status == RAPT_OK && rapt_parallel_size(ctx) > 1 && rapt_parallel_rank(ctx) == 0)
+    fprintf(stderr, "%d processes share every step\n", rapt_parallel_size(ctx));
+  return status;
+}
+
 static int train(int argc, char **argv) {
   const char *what = NULL, *resume = NULL, *value;
   const char **settings = calloc((size_t)argc + 1, sizeof *settings);
@@ -120,12 +127,16 @@ static int train(int argc, char **argv) {
   if (!ctx) goto done;
   screen s = {.terminal = isatty(STDERR_FILENO)};
   rapt_run_result result;
-  rapt_status status = resume          ? rapt_recipe_resume(ctx, resume, settings, count, tell, &s, &result)
-                       : is_file(what) ? rapt_recipe_train_file(ctx, what, settings, count, tell, &s, &result)
-                                       : rapt_recipe_train(ctx, what, settings, count, tell, &s, &result);
+  rapt_status status = join(ctx);
+  if (status == RAPT_OK)
+    status = resume          ? rapt_recipe_resume(ctx, resume, settings, count, tell, &s, &result)
+             : is_file(what) ? rapt_recipe_train_file(ctx, what, settings, count, tell, &s, &result)
+                             : rapt_recipe_train(ctx, what, settings, count, tell, &s, &result);
   clear_line(&s);
   if (status != RAPT_OK) {
     code = cli_failed(ctx);
+  } else if (rapt_parallel_rank(ctx) > 0) {
+    code = EXIT_DONE;
   } else {
     code = EXIT_DONE;
     if (result.interrupted)
@@ -143,6 +154,9 @@ const command cli_train = {
     "train", "RECIPE|FILE.yaml [key=value …] | --resume DIR [key=value …]",
     "trains a recipe and leaves a run directory", train,
     "\n  --resume DIR   go on with an interrupted run; the weights end up the same as without the interruption\n"
+    "\nmpirun -n N rapt train … spreads every step over N processes (Open MPI): the same as train.accumulate=N times "
+    "as large, in\n"
+    "less time.\n"
     "\nProgress goes to stderr, the result to stdout. Ctrl-C saves and says how to go on. `rapt show RECIPE` lists the "
     "settings, for\n"
     "instance: rapt train gpt data=my-text.txt train.steps=2000 model.layers=4 out=runs/first\n"};

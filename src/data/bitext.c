@@ -90,15 +90,27 @@ static rapt_status read_pairs(rapt__bitext *b, side sides[2], size_t most) {
   return RAPT_OK;
 }
 
+rapt_status rapt__bitext_parse(rapt_context *ctx, const char *const names[2], char *const texts[2],
+                               const size_t sizes[2], size_t most, rapt__bitext *out) {
+  *out = (rapt__bitext){.ctx = ctx, .text = {texts[0], texts[1]}};
+  side sides[2];
+  for (int i = 0; i < 2; i++) sides[i] = (side){.path = names[i], .text = texts[i], .size = sizes[i]};
+  return read_pairs(out, sides, most);
+}
+
 rapt_status rapt__bitext_read(rapt_context *ctx, const char *source, const char *target, size_t most,
                               rapt__bitext *out) {
-  *out = (rapt__bitext){.ctx = ctx};
-  side sides[2] = {{.path = source}, {.path = target}};
+  const char *paths[2] = {source, target};
+  char *texts[2] = {NULL, NULL};
+  size_t sizes[2];
+  *out = (rapt__bitext){0};
   for (int i = 0; i < 2; i++) {
-    RAPT_TRY(rapt__packed_read(ctx, sides[i].path, limit, &out->text[i], &sides[i].size));
-    sides[i].text = out->text[i];
+    rapt_status status = rapt__packed_read(ctx, paths[i], limit, &texts[i], &sizes[i]);
+    if (status == RAPT_OK) continue;
+    rapt__free(ctx, texts[0]);
+    return status;
   }
-  return read_pairs(out, sides, most);
+  return rapt__bitext_parse(ctx, paths, texts, sizes, most, out);
 }
 
 void rapt__bitext_free(rapt__bitext *bitext) {

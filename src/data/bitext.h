@@ -24,6 +24,9 @@ typedef struct rapt__bitext {
  * NUL; and files without a pair. Free it after a failure too. */
 rapt_status rapt__bitext_read(rapt_context *ctx, const char *source, const char *target, size_t most,
                               rapt__bitext *out);
+/* The same of two texts, whose memory is taken over, after a failure too; `names` stand for paths in sentences. */
+rapt_status rapt__bitext_parse(rapt_context *ctx, const char *const names[2], char *const texts[2],
+                               const size_t sizes[2], size_t most, rapt__bitext *out);
 void rapt__bitext_free(rapt__bitext *bitext);
 
 #endif

@@ -4,7 +4,7 @@
 #include "data/fetch.h"
 
 #include "base/file.h"
-#include "data/lazy.h"
+#include "base/lazy.h"
 
 #define CURL_DISABLE_TYPECHECK
 #include <curl/curl.h>
@@ -45,7 +45,7 @@ static rapt_status start_locked(rapt_context *ctx) {
 #define CURL_SYMBOL(name) {"curl_" #name, &api.name},
   static const rapt__symbol symbols[] = {CURL_LIST(CURL_SYMBOL)};
 #undef CURL_SYMBOL
-  RAPT_TRY(rapt__lazy_load(ctx, "libcurl.so.4", symbols, sizeof symbols / sizeof *symbols));
+  RAPT_TRY(rapt__lazy_load(ctx, "libcurl.so.4", "fetching data", false, symbols, sizeof symbols / sizeof *symbols));
   CURLcode code = api.global_init(CURL_GLOBAL_DEFAULT);
   if (code != CURLE_OK) return rapt__fail(ctx, RAPT_EUNSUPPORTED, "libcurl: %s", api.easy_strerror(code));
   started = true;

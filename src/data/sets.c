@@ -14,6 +14,7 @@
 #define PACKED(name, size, sha256) {RAPT__DATA_PACKED, name, size, sha256, NULL},
 #define FROM(name, size, sha256, address) {RAPT__DATA_FROM, name, size, sha256, address},
 #define HAND(name, size, sha256) {RAPT__DATA_HAND, name, size, sha256, NULL},
+#define PACKAGE(name, size, sha256, folder) {RAPT__DATA_HAND, name, size, sha256, folder},
 #define END {0}}},
 // clang-format on
 static const rapt__data_set sets[] = {
@@ -25,6 +26,7 @@ static const rapt__data_set sets[] = {
 #undef PACKED
 #undef FROM
 #undef HAND
+#undef PACKAGE
 #undef END
 
 enum { SETS = sizeof sets / sizeof *sets };
@@ -118,19 +120,26 @@ int rapt__data_missing(rapt_context *ctx, const rapt__data_set *set, const char 
   return missing;
 }
 
-/* The two places, each as an allocated folder or NULL where it is not set or not there. */
-static rapt_status places(rapt_context *ctx, const char *name, char *out[2]) {
-  out[0] = out[1] = NULL;
+/* Where a package of the system puts the set, or NULL. */
+static const char *package_of(const rapt__data_set *set) {
+  return set && set->files->form == RAPT__DATA_HAND ? set->files->address : NULL;
+}
+
+enum { PLACES = 3 };
+
+/* RAPT_DATA, the cache, a package's folder, each allocated, or NULL where it is not set or not there. */
+static rapt_status places(rapt_context *ctx, const char *name, char *out[PLACES]) {
+  out[0] = out[1] = out[2] = NULL;
   const char *root = getenv("RAPT_DATA");
   bool home = (getenv("RAPT_HOME") && *getenv("RAPT_HOME")) || folder("XDG_CACHE_HOME") || folder("HOME");
   char *cache = NULL;
   if (home && !(cache = rapt__data_cache(ctx))) return RAPT_ENOMEM;
-  const char *roots[2] = {root && *root ? root : NULL, cache};
+  const char *roots[PLACES] = {root && *root ? root : NULL, cache, package_of(rapt__data_set_find(name))};
   rapt_status status = RAPT_OK;
-  for (int i = 0; i < 2 && status == RAPT_OK; i++) {
+  for (int i = 0; i < PLACES && status == RAPT_OK; i++) {
     if (!roots[i]) continue;
     struct stat about;
-    if (!(out[i] = rapt__path_join(ctx, roots[i], name)))
+    if (!(out[i] = i < 2 ? rapt__path_join(ctx, roots[i], name) : rapt__strdup(ctx, roots[i])))
       status = RAPT_ENOMEM;
     else if (stat(out[i], &about) != 0 || !S_ISDIR(about.st_mode)) {
       rapt__free(ctx, out[i]);
@@ -145,6 +154,10 @@ static rapt_status not_there(rapt_context *ctx, const char *what, const char *na
   const rapt__data_set *set = rapt__data_set_find(name);
   if (!set) return unknown(ctx, what, name);
   const char *root = getenv("RAPT_DATA");
+  if (package_of(set))
+    return rapt__fail(ctx, RAPT_ENOTFOUND,
+                      "data \"%s\" is not there: `%s` puts it into %s; or set RAPT_DATA (%s) to a folder that holds %s",
+                      name, set->by_hand, package_of(set), root && *root ? root : "not set", name);
   return rapt__fail(ctx, RAPT_ENOTFOUND,
                     "data \"%s\" is not there: `rapt data get %s` %s (licence: %s), or set RAPT_DATA (%s) to a folder "
                     "that holds %s",
@@ -154,12 +167,13 @@ static rapt_status not_there(rapt_context *ctx, const char *what, const char *na
 
 /* The folder with the fewest files missing, the earlier one among equals; one without any file is what an interrupted
  * fetch left. A name of no table has nothing to miss. */
-static rapt_status choose(rapt_context *ctx, const char *name, char *const place[2], const char **best, int *least) {
+static rapt_status choose(rapt_context *ctx, const char *name, char *const place[PLACES], const char **best,
+                          int *least) {
   const rapt__data_set *set = rapt__data_set_find(name);
   int all = 0;
   while (set && set->files[all].name) all++;
   *best = NULL;
-  for (int i = 0; i < 2; i++) {
+  for (int i = 0; i < PLACES; i++) {
     if (!place[i]) continue;
     int missing = set ? rapt__data_missing(ctx, set, place[i]) : 0;
     if (missing < 0) return RAPT_ENOMEM;
@@ -174,7 +188,7 @@ rapt_status rapt__data_find(rapt_context *ctx, const char *what, const char *nam
                             int *missing) {
   if (size) *path = 0;
   if (!rapt__data_safe_name(name, false)) return unknown(ctx, what, name);
-  char *place[2];
+  char *place[PLACES];
   const char *best = NULL;
   rapt_status status = places(ctx, name, place);
   if (status == RAPT_OK) status = choose(ctx, name, place, &best, missing);
@@ -182,8 +196,7 @@ rapt_status rapt__data_find(rapt_context *ctx, const char *what, const char *nam
   if (status == RAPT_OK && strlen(best) >= size)
     status = rapt__fail(ctx, RAPT_EINVAL, "%s: the path does not fit into %zu bytes", best, size);
   if (status == RAPT_OK) strcpy(path, best);
-  rapt__free(ctx, place[0]);
-  rapt__free(ctx, place[1]);
+  for (int i = 0; i < PLACES; i++) rapt__free(ctx, place[i]);
   return status;
 }
 

@@ -10,10 +10,12 @@ typedef enum rapt__data_form { RAPT__DATA_SAME, RAPT__DATA_PACKED, RAPT__DATA_FR
 
 typedef struct rapt__data_file {
   rapt__data_form form;
-  const char *name;    /* below the set's folder; NULL ends a list */
-  uint64_t size;       /* of the content where the name ends in .gz */
-  const char *sha256;  /* of the same bytes, 64 hexadecimal digits */
-  const char *address; /* RAPT__DATA_FROM: whole, or behind the set's base */
+  const char *name;   /* below the set's folder; NULL ends a list */
+  uint64_t size;      /* of the content where the name ends in .gz */
+  const char *sha256; /* of the same bytes, 64 hexadecimal digits */
+  const char
+      *address; /* RAPT__DATA_FROM: whole, or behind the set's base; RAPT__DATA_HAND: the folder where a package of
+                        * the system puts it, or NULL */
 } rapt__data_file;
 
 typedef struct rapt__data_set {

@@ -3,7 +3,7 @@
 #include "data/unpack.h"
 
 #include "base/file.h"
-#include "data/lazy.h"
+#include "base/lazy.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -31,7 +31,7 @@ static rapt_status load(rapt_context *ctx, library *l) {
 #define ARCHIVE_SYMBOL(name) {"archive_" #name, &l->name},
   const rapt__symbol symbols[] = {ARCHIVE_LIST(ARCHIVE_SYMBOL)};
 #undef ARCHIVE_SYMBOL
-  return rapt__lazy_load(ctx, "libarchive.so.13", symbols, sizeof symbols / sizeof *symbols);
+  return rapt__lazy_load(ctx, "libarchive.so.13", "fetching data", false, symbols, sizeof symbols / sizeof *symbols);
 }
 
 typedef struct unpacking {

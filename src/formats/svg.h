@@ -1,4 +1,4 @@
-/* Line plots, bar charts and heat maps as SVG, and text made safe for XML and HTML. */
+/* Line plots, bar charts, heat maps and points as SVG, and text made safe for XML and HTML. */
 #ifndef RAPT_SRC_SVG_H
 #define RAPT_SRC_SVG_H
 
@@ -48,6 +48,18 @@ typedef struct rapt__heat {
 /* Appends one <svg> element. Equal steps of the value are equal steps of lightness, away from the background of a light
  * or a dark page. Up to 1024 cells say their value when pointed at. RAPT_EINVAL: too many rows or columns. */
 rapt_status rapt__svg_heat(rapt__text *out, const rapt__heat *heat);
+
+/* Points of a plane with a label each, for instance projections of vectors. */
+typedef struct rapt__points {
+  const char *title;         /* or NULL */
+  const double *x, *y;       /* [count]; what is not finite is left out */
+  const char *const *labels; /* [count], or NULL */
+  const int *groups;         /* [count] from 0: points of a group have one colour; or NULL */
+  size_t count;
+} rapt__points;
+
+/* Appends one <svg> element without axes: both directions fill the picture. */
+rapt_status rapt__svg_points(rapt__text *out, const rapt__points *points);
 
 /* Appends text for an element or a quoted attribute of XML or HTML. Bytes that are not UTF-8 and characters that XML
  * forbids become U+FFFD. NULL appends nothing. */

@@ -180,6 +180,31 @@ rapt_status rapt_plan_run(rapt_plan *plan, uint64_t step) {
   return RAPT_OK;
 }
 
+rapt_status rapt__plan_run_watched(rapt_plan *plan, uint64_t step, void (*after)(void *user, size_t index),
+                                   void *user) {
+  for (size_t i = 0; i < plan->count; i++) {
+    run_step(plan, &plan->steps[i], step);
+    after(user, i);
+  }
+  return RAPT_OK;
+}
+
+static size_t step_of(const rapt_plan *plan, const rapt__node *node) {
+  size_t i = plan->count - 1;
+  while (i > 0 && plan->steps[i].node != node) i--;
+  return i;
+}
+
+void rapt__plan_gradients_done(const rapt_plan *plan, const rapt_tensor *gradient, size_t *done) {
+  const rapt__node *pack = gradient->node;
+  const real *all = plan->data[gradient->id];
+  for (int i = 0; i < pack->n_in; i++) {
+    const rapt_tensor *g = pack->in[i];
+    bool placed = plan->data[g->id] == (void *)(all + rapt__pack_offset(pack, i));
+    done[i] = step_of(plan, placed && g->node->op->forward ? g->node : pack);
+  }
+}
+
 static double bytes_of(const rapt_plan *plan, const rapt__node *node) {
   double elements = 0;
   for (int i = 0; i < node->n_in; i++) elements += (double)node->in[i]->size;

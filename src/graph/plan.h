@@ -43,6 +43,11 @@ struct rapt_plan {
 rapt_status rapt__plan_new(rapt_graph *graph, rapt_tensor *const *outputs, int count, const rapt_plan_options *options,
                            rapt__pool *pool, rapt_plan **out);
 
+/* rapt_plan_run, with a call after every step of the plan. */
+rapt_status rapt__plan_run_watched(rapt_plan *plan, uint64_t step, void (*after)(void *user, size_t index), void *user);
+/* For the vector of rapt_grad_params: done[i] = the step of the plan after which the gradient of parameter i lies in it. */
+void rapt__plan_gradients_done(const rapt_plan *plan, const rapt_tensor *gradient, size_t *done);
+
 /* memory.c: lifetimes, in-place use, offsets. `needed[id]` says which nodes run, `kept[id]` which tensors outlive the run.
  * Fills plan->data with offsets turned into addresses of plan->memory, and leaves `scratch_bytes` behind the tensors. */
 rapt_status rapt__plan_memory(rapt_plan *plan, const bool *needed, const bool *kept, bool keep_all,

@@ -1,4 +1,4 @@
-/* The report of a language model's training. The curve of the training loss is read back from metrics.jsonl, so that it is
+/* The report of a model's training. The curve of the training loss is read back from metrics.jsonl, so that it is
  * whole after a resumed run too. */
 #include "recipes/lm_report.h"
 
@@ -6,7 +6,6 @@
 #include "formats/svg.h"
 #include "kernels/kernels.h"
 #include "train/metrics.h"
-#include "train/report.h"
 
 #include <math.h>
 
@@ -62,8 +61,7 @@ static rapt_status read_curves(rapt__run *run, curve *train, curve *valid) {
   return rapt__metrics_read(run->ctx, path, add_line, &r);
 }
 
-rapt_status rapt__lm_report(rapt__run *run, const rapt__trainer *t, const char *const (*figures)[4],
-                            size_t figure_count, const char *const *verdicts, size_t verdict_count) {
+rapt_status rapt__training_report(rapt__run *run, const rapt__trainer *t, const rapt__report *parts) {
   rapt_context *ctx = run->ctx;
   curve train = {0}, valid = {0};
   RAPT_TRY(read_curves(run, &train, &valid));
@@ -80,19 +78,25 @@ rapt_status rapt__lm_report(rapt__run *run, const rapt__trainer *t, const char *
   const char *command = rapt__arena_format(&run->arena, "rapt train %s", run->recipe->info.id);
   if (status == RAPT_OK && !(picture && page && settings && environment && command)) status = RAPT_ENOMEM;
   if (status == RAPT_OK) status = rapt__file_replace(ctx, picture, svg.data, svg.size);
-  rapt__report report = {.title = run->recipe->info.title,
-                         .paper = run->recipe->info.paper,
-                         .about = run->recipe->info.about,
-                         .verdicts = verdicts,
-                         .verdict_count = verdict_count,
-                         .figures = figures,
-                         .figure_count = figure_count,
-                         .plot_svg = svg.data,
-                         .sample = t->sample.size ? t->sample.data : NULL,
-                         .settings = settings,
-                         .command = command,
-                         .environment = environment};
+  rapt__report report = *parts;
+  report.title = run->recipe->info.title;
+  report.paper = run->recipe->info.paper;
+  report.about = run->recipe->info.about;
+  report.plot_svg = svg.data;
+  report.settings = settings;
+  report.command = command;
+  report.environment = environment;
   if (status == RAPT_OK) status = rapt__report_write(ctx, page, &report);
   rapt__text_free(&svg);
   return status;
+}
+
+rapt_status rapt__lm_report(rapt__run *run, const rapt__trainer *t, const char *const (*figures)[4],
+                            size_t figure_count, const char *const *verdicts, size_t verdict_count) {
+  rapt__report parts = {.verdicts = verdicts,
+                        .verdict_count = verdict_count,
+                        .figures = figures,
+                        .figure_count = figure_count,
+                        .sample = t->sample.size ? t->sample.data : NULL};
+  return rapt__training_report(run, t, &parts);
 }

@@ -8,6 +8,8 @@
 #include "models/models.h"
 #include "recipes/run_index.h"
 
+#include <rapt/parallel.h>
+
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
@@ -296,14 +298,32 @@ static rapt_status choose_directory(rapt__run *run) {
   return rapt__make_dirs(run->ctx, run->common.out);
 }
 
-/* Settings that exclude each other are refused before anything is written. The vocabulary is not known yet. */
+/* Settings that exclude each other are refused before anything is written. Vocabularies are not known yet. */
 static rapt_status check_model(rapt__run *run) {
   if (!run->recipe->architecture) return RAPT_OK;
   const rapt__model *arch = rapt__model_find(run->recipe->architecture);
-  int64_t *vocabulary = arch->vocabulary(run->model), given = *vocabulary;
-  if (given == 0) *vocabulary = 1;
-  rapt_status status = arch->check(run->ctx, run->model);
-  *vocabulary = given;
+  void *config = rapt__arena_new(&run->arena, 1, arch->config_size);
+  if (!config) return RAPT_ENOMEM;
+  memcpy(config, run->model, arch->config_size);
+  int64_t *vocabulary = arch->vocabulary(config);
+  if (*vocabulary == 0) *vocabulary = 1;
+  if (arch->seq2seq && arch->seq2seq->source_vocabulary) {
+    int64_t *source = arch->seq2seq->source_vocabulary(config);
+    if (*source == 0) *source = *vocabulary;
+  }
+  if (arch->settle) arch->settle(config);
+  return arch->check(run->ctx, config);
+}
+
+/* In a process that only trains with rank 0: nothing is told, and what the recipe writes is not kept. */
+static rapt_status go_along(rapt__run *run) {
+  char *scratch = rapt__scratch_dir(run->ctx);
+  if (!scratch) return rapt_context_status(run->ctx);
+  run->common.out = scratch;
+  run->tell = NULL;
+  rapt_status status = run->recipe->run(run);
+  rapt__scratch_remove(scratch);
+  rapt__free(run->ctx, scratch);
   return status;
 }
 
@@ -314,6 +334,7 @@ static rapt_status go(rapt__run *run, rapt_train_fn tell, void *user, rapt_run_r
   run->tell_user = user;
   run->result = result;
   RAPT_TRY(check_model(run));
+  if (rapt_parallel_rank(run->ctx) > 0) return go_along(run);
   RAPT_TRY(choose_directory(run));
   snprintf(result->dir, sizeof result->dir, "%s", run->common.out);
   RAPT_TRY(rapt__run_index_id(run, run->id));

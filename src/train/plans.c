@@ -28,12 +28,16 @@ static void add_to_sum(rapt__plans *p, rapt_graph *graph, rapt_tensor *gradient)
 static rapt_status make_batch(rapt__plans *p, int bucket, rapt__train_plan *t) {
   RAPT_TRY(rapt_graph_new(p->ctx, &t->graph));
   t->loss = p->task->loss(p->task, t->graph, p->params, true, bucket);
-  if (!p->accumulate) {
+  if (!p->accumulate && !p->spread) {
     add_update(p, t, rapt_grad_params(t->loss, p->params));
     return finish(p, t, (rapt_tensor *[]){t->loss, t->norm}, 2);
   }
   t->share = rapt_input(t->graph, "share", RAPT_F32, 0, NULL);
   t->loss = rapt_mul(t->loss, t->share);
+  if (!p->accumulate) {
+    t->gradient = rapt_grad_params(t->loss, p->params);
+    return finish(p, t, (rapt_tensor *[]){t->loss, t->gradient}, 2);
+  }
   add_to_sum(p, t->graph, rapt_grad_params(t->loss, p->params));
   return finish(p, t, &t->loss, 1);
 }
@@ -87,7 +91,7 @@ rapt_status rapt__plans_begin(rapt__plans *p) {
   p->batch = rapt__new(p->ctx, (size_t)p->buckets, sizeof *p->batch);
   p->eval = rapt__new(p->ctx, (size_t)p->buckets, sizeof *p->eval);
   if (!p->batch || !p->eval) return RAPT_ENOMEM;
-  if (p->accumulate) RAPT_TRY(make_step(p));
+  if (p->accumulate || p->spread) RAPT_TRY(make_step(p));
   RAPT_TRY(rapt__plans_batch(p, p->buckets - 1, &first));
   return p->task->fill_eval ? rapt__plans_eval(p, p->buckets - 1, &first) : RAPT_OK;
 }

@@ -12,7 +12,8 @@ typedef struct rapt__train_plan {
   rapt_plan *plan;
   rapt_tensor *loss, *norm; /* () to read after a run */
   rapt_tensor *lr, *count;  /* () to fill: of the update */
-  rapt_tensor *share;       /* () to fill: of this batch in the step, when batches are accumulated */
+  rapt_tensor *share;    /* () to fill: of this batch in the step, when batches are accumulated or the run is spread */
+  rapt_tensor *gradient; /* when the run is spread and a process has one batch a step: share × gradient */
 } rapt__train_plan;
 
 typedef struct rapt__plans {
@@ -22,10 +23,12 @@ typedef struct rapt__plans {
   rapt_update_options update;
   uint64_t seed;
   bool accumulate; /* a step has several batches */
+  bool spread;     /* several processes share a step (base/parallel.h) */
   int buckets;
   rapt__train_plan *batch, *eval; /* [buckets] owned */
-  /* With `accumulate`: plans of batches add their gradient to `sum`, and this one updates from it. So the batches of a step may
-   * have any buckets, and there is still one plan a bucket. */
+  /* With `accumulate` plans of batches add their gradient to `sum`, and this one updates from it. So the batches of a step may
+   * have any buckets, and there is still one plan a bucket. With `spread` alone the gradient is left outside for the sum over
+   * processes, which begins while the plan runs. */
   rapt__train_plan step;
   rapt_params *sum; /* owned */
   rapt__pool pool;
@@ -35,7 +38,7 @@ typedef struct rapt__plans {
  * show before the first step. Free with rapt__plans_free, after a failure too. */
 rapt_status rapt__plans_begin(rapt__plans *plans);
 void rapt__plans_free(rapt__plans *plans);
-/* With `accumulate`, of one batch: forward, backward and adding share × gradient; else the update as well. */
+/* Of one batch: forward and backward, then the update, unless batches are accumulated or the run is spread. */
 rapt_status rapt__plans_batch(rapt__plans *plans, int bucket, rapt__train_plan **out);
 rapt_status rapt__plans_eval(rapt__plans *plans, int bucket, rapt__train_plan **out);
 void rapt__plans_clear_sum(rapt__plans *plans);

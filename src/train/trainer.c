@@ -2,7 +2,7 @@
 #include "train/trainer.h"
 
 #include "base/file.h"
-#include "train/plans.h"
+#include "train/exchange.h"
 
 #include <errno.h>
 #include <math.h>
@@ -16,7 +16,9 @@ typedef struct loop {
   FILE *metrics;
   double begin, told, smooth; /* clock at the start, of the last progress; running loss */
   double tokens;              /* of this session */
-  int64_t first;              /* step at which this session began */
+  int64_t first, saved;       /* step at which this session began; of the checkpoint, or -1 */
+  bool spread;                /* over several processes, of which this is number `rank` */
+  int rank, size;             /* 0 and 1 when alone */
 } loop;
 
 void rapt__trainer_init(rapt__trainer *t, rapt_context *ctx) {
@@ -153,23 +155,28 @@ static rapt_status save(loop *l) {
   t->seconds += rapt__now() - l->begin;
   rapt_status status = rapt__checkpoint_save(t);
   t->seconds = before;
+  if (status == RAPT_OK) l->saved = t->step;
   if (status == RAPT_OK && t->task->save) status = t->task->save(t->task, t->dir);
   return status;
 }
 
-static uint64_t index_of(const rapt__trainer *t, int64_t part) {
-  return (uint64_t)(t->step * t->settings.accumulate + part);
+/* Of batch `part` of this step in the process of that rank: as if all batches of all processes were accumulated by one. */
+static uint64_t index_at(const loop *l, int64_t part, int rank) {
+  const rapt__trainer *t = l->t;
+  return (uint64_t)((t->step * t->settings.accumulate + part) * l->size + rank);
 }
+
+static uint64_t index_of(const loop *l, int64_t part) { return index_at(l, part, l->rank); }
 
 /* Fills batch `part` of this step. Of several, each counts by its share of the step's weight, so that the step is that of one
  * large batch. */
 static rapt_status fill_part(loop *l, int64_t part, double whole, rapt__train_plan **out) {
   rapt__trainer *t = l->t;
   rapt__batch batch;
-  batch_of(t->task, true, index_of(t, part), &batch);
+  batch_of(t->task, true, index_of(l, part), &batch);
   RAPT_TRY(rapt__plans_batch(&l->plans, batch.bucket, out));
   if ((*out)->share) *(real *)rapt_plan_data((*out)->plan, (*out)->share) = (real)(batch.weight / whole);
-  return t->task->fill(t->task, (*out)->plan, batch.bucket, index_of(t, part));
+  return t->task->fill(t->task, (*out)->plan, batch.bucket, index_of(l, part));
 }
 
 /* The loss or the gradient is not finite: the same step again, looking at every result, names the first bad one. */
@@ -179,7 +186,7 @@ static rapt_status explain_nan(loop *l, double whole, double loss, double norm) 
     rapt__train_plan *p;
     if (l->plans.accumulate) rapt__plans_clear_sum(&l->plans);
     RAPT_TRY(fill_part(l, i, whole, &p));
-    RAPT_TRY(rapt_plan_check_finite(p->plan, index_of(t, i)));
+    RAPT_TRY(rapt_plan_check_finite(p->plan, index_of(l, i)));
   }
   return rapt__fail(t->ctx, RAPT_ENAN, "step %lld: loss %g, gradient norm %g, and no tensor of the plan is to blame",
                     (long long)t->step + 1, loss, norm);
@@ -190,24 +197,50 @@ static void fill_update(const rapt__trainer *t, rapt__train_plan *p) {
   *(real *)rapt_plan_data(p->plan, p->count) = (real)(t->step + 1);
 }
 
-static rapt_status one_step(loop *l) {
+/* The weight of a step's batches, in all processes. */
+static double weigh_step(loop *l) {
   rapt__trainer *t = l->t;
-  rapt__train_plan *p = NULL;
-  double whole = 0, loss = 0;
-  for (int64_t i = 0; i < t->settings.accumulate; i++) {
+  double whole = 0;
+  for (int64_t i = 0; i < t->settings.accumulate * l->size; i++) {
     rapt__batch batch;
-    batch_of(t->task, true, index_of(t, i), &batch);
+    batch_of(t->task, true, index_at(l, i / l->size, (int)(i % l->size)), &batch);
     whole += batch.weight;
     l->tokens += t->task->batch ? batch.weight : t->task->tokens_per_batch;
   }
+  return whole;
+}
+
+/* The gradient of a step in `sum`, where it is not updated from at once, and its loss. */
+static rapt_status run_batches(loop *l, double whole, double *loss, rapt__train_plan **last) {
+  rapt__trainer *t = l->t;
+  real *sum = l->plans.sum ? l->plans.sum->values : NULL;
+  *loss = 0;
   if (l->plans.accumulate) rapt__plans_clear_sum(&l->plans);
   for (int64_t i = 0; i < t->settings.accumulate; i++) {
+    rapt__train_plan *p;
     RAPT_TRY(fill_part(l, i, whole, &p));
     if (p->lr) fill_update(t, p);
-    RAPT_TRY(rapt_plan_run(p->plan, index_of(t, i)));
-    loss += (double)*(real *)rapt_plan_data(p->plan, p->loss);
+    if (p->gradient)
+      RAPT_TRY(rapt__exchange_run(t->ctx, p, t->params, index_of(l, i), sum));
+    else
+      RAPT_TRY(rapt_plan_run(p->plan, index_of(l, i)));
+    *loss += (double)*(real *)rapt_plan_data(p->plan, p->loss);
+    *last = p;
   }
-  if (l->plans.accumulate) {
+  if (!l->spread) return RAPT_OK;
+  if (l->plans.accumulate) RAPT_TRY(rapt__exchange_sum(t->ctx, t->params, sum));
+  float all = (float)*loss;
+  rapt_status status = rapt__parallel_sum(t->ctx, &all, 1);
+  *loss = (double)all;
+  return status;
+}
+
+static rapt_status one_step(loop *l) {
+  rapt__trainer *t = l->t;
+  rapt__train_plan *p = NULL;
+  double whole = weigh_step(l), loss;
+  RAPT_TRY(run_batches(l, whole, &loss, &p));
+  if (l->plans.sum) {
     p = &l->plans.step;
     fill_update(t, p);
     RAPT_TRY(rapt_plan_run(p->plan, (uint64_t)t->step));
@@ -230,7 +263,7 @@ static bool due(int64_t every, int64_t step) { return every > 0 && step % every 
 /* train.minutes: after a few steps the number of updates is fitted to the time, and the schedule with it. */
 static void fit_to_time(loop *l) {
   rapt__trainer *t = l->t;
-  if (t->settings.minutes <= 0 || t->step != l->first + 20) return;
+  if (t->settings.minutes <= 0 || t->step != l->first + 20 || l->rank > 0) return;
   double per_step = (rapt__now() - l->begin) / 20;
   int64_t steps = t->step + (int64_t)((t->settings.minutes * 60 - (rapt__now() - l->begin)) * 0.93 / per_step);
   t->settings.steps = steps > t->step + 20 ? steps : t->step + 20;
@@ -238,37 +271,55 @@ static void fit_to_time(loop *l) {
   t->settings.minutes = 0;
 }
 
-static rapt_status evaluate_when_due(loop *l, bool *stop) {
+/* *ended: patience is at its end. */
+static rapt_status evaluate_when_due(loop *l, bool *ended) {
   rapt__trainer *t = l->t;
-  if (*stop || !due(t->settings.eval_every, t->step) || t->evaluated == t->step || t->step == 0) return RAPT_OK;
+  if (l->rank > 0 || !due(t->settings.eval_every, t->step) || t->evaluated == t->step || t->step == 0) return RAPT_OK;
   RAPT_TRY(evaluate(l));
-  if (t->settings.patience > 0 && t->worse >= t->settings.patience) *stop = true;
+  *ended = t->settings.patience > 0 && t->worse >= t->settings.patience;
+  return RAPT_OK;
+}
+
+/* All processes stop when one is asked to, and have rank 0's place and schedule. */
+static rapt_status agree(loop *l, bool *asked, bool *ended) {
+  rapt__trainer *t = l->t;
+  if (!l->spread) return RAPT_OK;
+  bool first = l->rank == 0;
+  double values[] = {*asked, *ended, first ? (double)t->step : -1, first ? (double)t->settings.steps : -1,
+                     first ? (double)t->settings.warmup : -1};
+  RAPT_TRY(rapt__parallel_most(t->ctx, values, sizeof values / sizeof *values));
+  *asked = values[0] > 0;
+  *ended = values[1] > 0;
+  t->step = (int64_t)values[2];
+  t->settings.steps = (int64_t)values[3];
+  t->settings.warmup = (int64_t)values[4];
   return RAPT_OK;
 }
 
 static rapt_status train(loop *l) {
   rapt__trainer *t = l->t;
-  int64_t saved = -1, sampled = -1;
-  bool stop = false;
+  int64_t sampled = -1;
+  bool asked = false, ended = false; /* to stop, from outside; by patience */
   /* A run that was stopped where an evaluation was due makes up for it. */
-  RAPT_TRY(evaluate_when_due(l, &stop));
-  while (t->step < t->settings.steps && !stop) {
+  RAPT_TRY(evaluate_when_due(l, &ended));
+  RAPT_TRY(agree(l, &asked, &ended));
+  while (t->step < t->settings.steps && !asked && !ended) {
     RAPT_TRY(one_step(l));
     fit_to_time(l);
-    stop = atomic_load(&t->ctx->interrupted) || (t->settings.stop_at > 0 && t->step >= t->settings.stop_at);
-    t->interrupted = stop && t->step < t->settings.steps;
-    RAPT_TRY(evaluate_when_due(l, &stop));
-    if (!stop && due(t->settings.sample_every, t->step)) {
+    asked = atomic_load(&t->ctx->interrupted) || (t->settings.stop_at > 0 && t->step >= t->settings.stop_at);
+    if (!asked) RAPT_TRY(evaluate_when_due(l, &ended));
+    RAPT_TRY(agree(l, &asked, &ended));
+    if (l->rank > 0 || asked || ended) continue;
+    if (due(t->settings.sample_every, t->step)) {
       RAPT_TRY(take_sample(l));
       sampled = t->step;
     }
-    if (!stop && due(t->settings.save_every, t->step)) {
-      RAPT_TRY(save(l));
-      saved = t->step;
-    }
+    if (due(t->settings.save_every, t->step)) RAPT_TRY(save(l));
   }
+  t->interrupted = asked && t->step < t->settings.steps;
+  if (l->rank > 0) return RAPT_OK;
   if (!t->interrupted && t->evaluated != t->step) RAPT_TRY(evaluate(l));
-  if (saved != t->step || !t->interrupted) RAPT_TRY(save(l));
+  if (l->saved != t->step || !t->interrupted) RAPT_TRY(save(l));
   if (!t->interrupted) RAPT_TRY(take_average(l));
   if (!t->interrupted && sampled != t->step) RAPT_TRY(take_sample(l));
   return RAPT_OK;
@@ -291,27 +342,75 @@ static rapt_status open_metrics(loop *l, bool resume) {
   return status;
 }
 
+/* Rank 0 has read the checkpoint, or begins like the others; they get what it has. */
+static rapt_status begin_together(loop *l) {
+  rapt__trainer *t = l->t;
+  bool asked = false, ended = false;
+  if (!l->spread) return RAPT_OK;
+  RAPT_TRY(rapt__exchange_weights(t->ctx, t->params));
+  return agree(l, &asked, &ended);
+}
+
+/* The other processes are gone or do not answer. What the last sums were worth is not known, so the checkpoint stays as it is. */
+static rapt_status go_apart(loop *l) {
+  rapt_context *ctx = l->t->ctx;
+  rapt__forget(ctx);
+  if (l->saved < 0)
+    return rapt__fail(ctx, RAPT_EINTERRUPTED,
+                      "another process of this run has ended or does not answer, and no checkpoint was written so far "
+                      "(train.save_every)");
+  return rapt__fail(ctx, RAPT_EINTERRUPTED,
+                    "another process of this run has ended or does not answer; the run is kept as of step %lld: rapt "
+                    "train --resume %s",
+                    (long long)l->saved, l->t->dir ? l->t->dir : "DIR");
+}
+
+/* Without what only rank 0 does: a directory to write to, and somebody to tell. */
+static void be_silent(rapt__trainer *t) {
+  t->dir = NULL;
+  t->tell = NULL;
+}
+
+static rapt_status run(loop *l, bool resume) {
+  rapt__trainer *t = l->t;
+  RAPT_TRY(rapt__plans_begin(&l->plans));
+  RAPT_TRY(rapt__average_begin(&t->average, t->ctx, t->settings.average, t->params));
+  if (resume && l->rank == 0) RAPT_TRY(rapt__checkpoint_load(t));
+  RAPT_TRY(begin_together(l));
+  RAPT_TRY(open_metrics(l, resume));
+  l->first = t->step;
+  if (resume) l->saved = t->step;
+  l->smooth = t->train_loss;
+  l->begin = rapt__now();
+  rapt_status status = train(l);
+  if (l->spread && status == RAPT_EINTERRUPTED) status = go_apart(l);
+  t->seconds += rapt__now() - l->begin;
+  t->train_loss = l->smooth;
+  return status;
+}
+
 rapt_status rapt__trainer_run(rapt__trainer *t, bool resume) {
+  bool spread = rapt__parallel_spread(t->ctx);
   loop l = {.t = t,
             .smooth = NAN,
+            .saved = -1,
+            .spread = spread,
+            .rank = spread ? rapt_parallel_rank(t->ctx) : 0,
+            .size = spread ? rapt_parallel_size(t->ctx) : 1,
             .plans = {.ctx = t->ctx,
                       .task = t->task,
                       .params = t->params,
                       .update = rapt__update_settings(&t->settings),
                       .seed = t->seed,
-                      .accumulate = t->settings.accumulate > 1}};
-  rapt_status status = rapt__plans_begin(&l.plans);
-  if (status == RAPT_OK) status = rapt__average_begin(&t->average, t->ctx, t->settings.average, t->params);
-  if (status == RAPT_OK && resume) status = rapt__checkpoint_load(t);
-  if (status == RAPT_OK) status = open_metrics(&l, resume);
-  l.first = t->step;
-  l.smooth = t->train_loss;
-  l.begin = rapt__now();
-  if (status == RAPT_OK) status = train(&l);
-  t->seconds += rapt__now() - l.begin;
-  t->train_loss = l.smooth;
+                      .accumulate = t->settings.accumulate > 1,
+                      .spread = spread}};
+  if (l.rank > 0) be_silent(t);
+  rapt_status status = run(&l, resume);
   if (l.metrics && fclose(l.metrics) != 0 && status == RAPT_OK)
     status = rapt__fail_errno(t->ctx, "close", "metrics.jsonl");
   rapt__plans_free(&l.plans);
+  if (spread) rapt__parallel_finished(t->ctx);
+  /* A recipe goes no further where its training was interrupted; rank 0 alone finishes it. */
+  if (l.rank > 0) t->interrupted = true;
   return status;
 }

@@ -1,7 +1,9 @@
-/* Parallel text: what is read, what is left out, what is refused and how the sentence names it. */
+/* Parallel text, and dictionaries as such: what is read, what is left out, what is refused and how the sentence names it. */
 #include "unit/unit.h"
 
 #include "data/bitext.h"
+#include "data/cmudict.h"
+#include "data/sets.h"
 
 #include <zlib.h>
 
@@ -106,6 +108,66 @@ static void failing_allocations_leave_nothing_behind(void **state) {
   }
 }
 
+/* By their hashes (FNV-1a) "abe" and "ac" are of the part train, "andy" of valid and "acre" of test. */
+static void a_dictionary_is_parallel_text(void **state) {
+  (void)state;
+  static const char text[] = "MNCL\n(\"abe\" nil (((ey b) 1)))\n(\"andy\" n (((ae n) 1) ((d iy) 0)))\n"
+                             "(\"abe\" v (((b) 0)))\n(\"a.\" nil (((ey) 1)))\n\n(\"ac\" nil (((ey) 1) ((s iy) 1)))\n"
+                             "(\"acre\" nil (((ey) 1) ((k er) 0)))\n";
+  counted_memory memory;
+  rapt_context *ctx = counted_context(&memory, 1);
+  rapt__bitext parts[3];
+  assert_ok(ctx, rapt__cmudict_read(ctx, FILE_OF("dict", text), &parts[0], &parts[1], &parts[2]));
+  static const char *const first[3][2] = {{"a b e", "ey b"}, {"a n d y", "ae n d iy"}, {"a c r e", "ey k er"}};
+  for (int p = 0; p < 3; p++) {
+    assert_int_equal(parts[p].count, p == 0 ? 2 : 1);
+    for (int i = 0; i < 2; i++) assert_line(&parts[p].pairs[0][i], first[p][i]);
+  }
+  assert_line(&parts[0].pairs[1][RAPT__TARGET], "ey s iy");
+  for (int p = 0; p < 3; p++) rapt__bitext_free(&parts[p]);
+  close_context(&memory, ctx);
+}
+
+static void bad_dictionaries_are_named(void **state) {
+  (void)state;
+  counted_memory memory;
+  rapt_context *ctx = counted_context(&memory, 1);
+  static const struct {
+    const char *text, *part;
+  } bad[] = {{"MNCL\nword\n", "dict:2: no entry"},
+             {"(\"a\n", "dict:1: no entry"},
+             {"(\"a\" nil (((ax) 0)))\n(\"b\" nil (((B) 0)))\n", "dict:2: 'B' is in no phoneme"},
+             {"(\"a\" nil (() 0))\n", "dict:1: the word has no phonemes"}};
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    rapt__bitext parts[3];
+    const char *path = write_file("dict", bad[i].text, strlen(bad[i].text), false);
+    assert_fails(ctx, rapt__cmudict_read(ctx, path, &parts[0], &parts[1], &parts[2]), RAPT_EFORMAT, bad[i].part);
+    for (int p = 0; p < 3; p++) rapt__bitext_free(&parts[p]);
+  }
+  close_context(&memory, ctx);
+}
+
+/* The set is where the package put it, or the sentence names the command for that. */
+static void a_package_is_a_place_for_data(void **state) {
+  (void)state;
+  static const char folder[] = "/usr/share/festival/dicts/cmu";
+  counted_memory memory;
+  rapt_context *ctx = counted_context(&memory, 1);
+  char path[300];
+  int missing;
+  assert_int_equal(unsetenv("RAPT_DATA"), 0);
+  assert_int_equal(setenv("RAPT_HOME", root, 1), 0);
+  if (access("/usr/share/festival/dicts/cmu/cmudict-0.4.out", R_OK) == 0) {
+    assert_ok(ctx, rapt_data_find(ctx, "cmudict", path, sizeof path, &missing));
+    assert_string_equal(path, folder);
+    assert_int_equal(missing, 0);
+  } else {
+    assert_fails(ctx, rapt_data_find(ctx, "cmudict", path, sizeof path, &missing), RAPT_ENOTFOUND,
+                 "apt-get install festlex-cmu");
+  }
+  close_context(&memory, ctx);
+}
+
 static int make_root(void **state) {
   (void)state;
   return !mkdtemp(root);
@@ -119,7 +181,11 @@ static int remove_root(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(pairs_are_read), cmocka_unit_test(bad_files_are_named),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(pairs_are_read),
+                                     cmocka_unit_test(bad_files_are_named),
+                                     cmocka_unit_test(a_dictionary_is_parallel_text),
+                                     cmocka_unit_test(bad_dictionaries_are_named),
+                                     cmocka_unit_test(a_package_is_a_place_for_data),
                                      cmocka_unit_test(failing_allocations_leave_nothing_behind)};
   return cmocka_run_group_tests_name("bitext", tests, make_root, remove_root);
 }

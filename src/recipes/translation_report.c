@@ -1,0 +1,83 @@
+/* Parts of a report about translations. */
+#include "recipes/translation.h"
+
+#include "base/file.h"
+#include "formats/svg.h"
+
+#include <math.h>
+
+static const size_t longest[RAPT__LENGTHS] = {8, 12, 16, 20, SIZE_MAX}; /* words of the source, per class */
+static const char *const labels[RAPT__LENGTHS] = {"to 8 words", "9 to 12", "13 to 16", "17 to 20", "21 and more"};
+
+static int class_of(const rapt__line *line) {
+  size_t words = 0;
+  for (size_t i = 0; i < line->size; i++) words += line->bytes[i] != ' ' && (i == 0 || line->bytes[i - 1] == ' ');
+  int c = 0;
+  while (words > longest[c]) c++;
+  return c;
+}
+
+/* BLEU of a class: of the sum of its sentences' rows. NaN without sentences. */
+static rapt_status score_class(rapt__run *run, const rapt__corpus *corpus, const rapt_metric *metric,
+                               const rapt__translated *output, int which, double *bleu) {
+  int width = rapt_metric_width(metric);
+  const rapt__bitext *text = &corpus->test;
+  double *sum = rapt__arena_new(&run->arena, (size_t)width, sizeof *sum);
+  if (!sum) return RAPT_ENOMEM;
+  size_t sentences = 0;
+  for (size_t i = 0; i < text->count; i++) {
+    if (class_of(&text->pairs[i][RAPT__SOURCE]) != which) continue;
+    sentences++;
+    for (int j = 0; j < width; j++) sum[j] += output->stats[i * (size_t)width + (size_t)j];
+  }
+  rapt_score score = {.score = NAN};
+  if (sentences > 0) RAPT_TRY(rapt_metric_score(run->ctx, metric, sum, &score));
+  *bleu = score.score;
+  return RAPT_OK;
+}
+
+rapt_status rapt__bleu_by_length(rapt__run *run, const rapt__corpus *corpus, const rapt__translation_settings *s,
+                                 const char *const *names, const rapt__translated *const *outputs, size_t count,
+                                 rapt__text *svg) {
+  rapt_metric metric = rapt__translation_metric(s);
+  double *values = rapt__arena_new(&run->arena, RAPT__LENGTHS * count, sizeof *values);
+  if (!values) return RAPT_ENOMEM;
+  for (int c = 0; c < RAPT__LENGTHS; c++)
+    for (size_t i = 0; i < count; i++)
+      RAPT_TRY(score_class(run, corpus, &metric, outputs[i], c, &values[(size_t)c * count + i]));
+  rapt__bars bars = {.title = "BLEU by length of the source",
+                     .x_title = "BLEU",
+                     .labels = labels,
+                     .series = names,
+                     .values = values,
+                     .count = RAPT__LENGTHS,
+                     .series_count = count};
+  return rapt__svg_bars(svg, &bars);
+}
+
+rapt_status rapt__sample_translations(const rapt__corpus *corpus, const rapt__translated *output, size_t count,
+                                      rapt__text *out) {
+  const rapt__bitext *text = &corpus->test;
+  if (count > text->count) count = text->count;
+  for (size_t i = 0; i < count; i++) {
+    size_t at = i * text->count / count;
+    const rapt__line *pair = text->pairs[at];
+    RAPT_TRY(rapt__text_addf(out, "%.*s\n  reference    %.*s\n  translation  %s\n\n", (int)pair[RAPT__SOURCE].size,
+                             pair[RAPT__SOURCE].bytes, (int)pair[RAPT__TARGET].size, pair[RAPT__TARGET].bytes,
+                             output->lines[at].data));
+  }
+  return RAPT_OK;
+}
+
+rapt_status rapt__write_translations(rapt__run *run, const rapt__corpus *corpus, const rapt__translated *output,
+                                     const char *file) {
+  rapt__out out;
+  const char *path = rapt__run_path(run, file);
+  if (!path) return RAPT_ENOMEM;
+  RAPT_TRY(rapt__out_open(run->ctx, path, &out));
+  for (size_t i = 0; i < corpus->test.count; i++) rapt__out_printf(&out, "%s\n", output->lines[i].data);
+  if (out.status == RAPT_OK) return rapt__out_commit(&out);
+  rapt_status status = out.status;
+  rapt__out_abort(&out);
+  return status;
+}

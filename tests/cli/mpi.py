@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""Training spread over processes: mpi.py RAPT. Skipped (exit code 77) where Open MPI's mpirun is missing.
+
+Two processes give the bits of train.accumulate=2 in one, and weights within 1e-6 of one process with twice the batch; a killed
+process ends the run with a sentence, and --resume goes on."""
+import json
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+rapt = os.path.abspath(sys.argv[1])
+mpirun = shutil.which("mpirun")
+if not mpirun:
+    print("skipped: mpirun is not installed (package openmpi-bin)")
+    sys.exit(77)
+root = tempfile.mkdtemp(prefix="rapt-mpi-")
+env = dict(os.environ, RAPT_HOME=root + "/home", OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
+two = [mpirun, "-n", "2", "--oversubscribe", rapt]
+with open(root + "/text", "w") as f:
+    f.write("".join("line %d of a text that counts to %d\n" % (i, 3 * i) for i in range(400)))
+small = ["train", "gpt", "data=" + root + "/text", "model.layers=1", "model.width=16", "model.heads=2", "model.context=16",
+         "train.threads=1", "train.sample_tokens=0", "gpt.compare=false", "train.warmup=0"]
+failures = []
+
+
+def check(what, holds):
+    print(("ok    " if holds else "FAILED") + " " + what)
+    if not holds:
+        failures.append(what)
+
+
+def train(command, name, *settings):
+    done = subprocess.run(command + small + ["out=%s/%s" % (root, name)] + list(settings), env=env, capture_output=True, text=True)
+    if done.returncode:
+        print(done.stderr)
+    check("%s ends well" % name, done.returncode == 0)
+
+
+def weights(name):
+    with open("%s/%s/model.safetensors" % (root, name), "rb") as f:
+        raw = f.read()
+    n = struct.unpack("<Q", raw[:8])[0]
+    begin, end = 8 + n, len(raw)
+    assert json.loads(raw[8 : 8 + n])
+    return struct.unpack("<%df" % ((end - begin) // 4), raw[begin:end])
+
+
+def spread_runs():
+    train([rapt], "one", "train.steps=12", "model.dropout=0.1", "train.accumulate=2")
+    train(two, "both", "train.steps=12", "model.dropout=0.1")
+    check("two processes: the bits of one that accumulates two batches", weights("one") == weights("both"))
+    plain = ["train.steps=12", "train.optimizer=sgd", "train.lr=0.05", "train.eval_every=5"]
+    train([rapt], "large", "train.batch=24", *plain)
+    train(two, "halves", "train.batch=12", *plain)
+    train(two, "quarters", "train.batch=6", "train.accumulate=2", *plain)
+    for name in ("halves", "quarters"):
+        difference = max(abs(a - b) for a, b in zip(weights("large"), weights(name)))
+        check("%s: within 1e-6 of one large batch" % name, difference <= 1e-6)
+    train(two, "stopped", "train.steps=12", "train.stop_at=5", "model.dropout=0.1")
+    done = subprocess.run(two + ["train", "--resume", root + "/stopped"], env=env, capture_output=True, text=True)
+    check("a stopped run goes on", done.returncode == 0)
+    check("to the same bits", weights("stopped") == weights("both"))
+
+
+def children(of):
+    out = subprocess.run(["pgrep", "-P", str(of)], capture_output=True, text=True).stdout.split()
+    return sorted(int(p) for p in out)
+
+
+def killed_run():
+    out = root + "/killed"
+    run = subprocess.Popen(two + small + ["out=" + out, "train.steps=10000000", "train.save_every=5", "train.eval_every=0"],
+                           env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    deadline = time.time() + 60
+    while not os.path.exists(out + "/checkpoint.safetensors") and time.time() < deadline:
+        time.sleep(0.1)
+    processes = children(run.pid)
+    check("two processes run", len(processes) == 2)
+    os.kill(processes[-1], signal.SIGKILL)
+    text = run.communicate(timeout=60)[1]
+    check("a killed process fails the run", run.returncode != 0)
+    check("with a sentence", "has ended or does not answer" in text and "--resume" in text)
+    done = subprocess.run([rapt, "train", "--resume", out, "train.stop_at=1"], env=env, capture_output=True, text=True)
+    check("and it can be resumed", done.returncode == 0)
+
+
+try:
+    spread_runs()
+    killed_run()
+finally:
+    shutil.rmtree(root, ignore_errors=True)
+sys.exit(1 if failures else 0)
