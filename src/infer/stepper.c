@@ -35,7 +35,7 @@ int64_t rapt__padded(int64_t count, int64_t context) {
   return length > context && count <= context ? context : length;
 }
 
-/* At most a fifth of the rows is unused, from the third size on. */
+/* Above the least size, less than a quarter of the rows is unused. */
 int64_t rapt__stepper_rows(int64_t used) {
   if (used <= LEAST_ROWS) return LEAST_ROWS;
   int64_t unit = 8;
