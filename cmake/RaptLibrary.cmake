@@ -90,7 +90,7 @@ rapt_formal_sources(RAPT_FORMAL_LIST)
 
 set(RAPT_ENGINE_FOLDERS base kernels graph ops nn models)
 rapt_glob(RAPT_ENGINE_SOURCES ${RAPT_ENGINE_FOLDERS})
-rapt_glob(RAPT_UPPER_SOURCES text formats data metrics tasks train infer explain recipes)
+rapt_glob(RAPT_UPPER_SOURCES text formats data classic metrics tasks pbmt train infer explain recipes)
 foreach(isa avx2 avx512 neon)
   rapt_glob(RAPT_${isa}_SOURCES kernels/${isa})
   list(REMOVE_ITEM RAPT_ENGINE_SOURCES ${RAPT_${isa}_SOURCES} "")
@@ -132,7 +132,7 @@ target_link_libraries(rapt PRIVATE $<BUILD_INTERFACE:rapt_flags> PUBLIC $<BUILD_
 # The engine a second time in double precision, reference kernels only: what the gradient checks run on, with the plain
 # algorithms beside it.
 if(RAPT_TESTS)
-  rapt_glob(RAPT_FORMAL_SOURCES explain/formal)
+  rapt_glob(RAPT_FORMAL_SOURCES explain/formal explain/recurrent)
   add_library(rapt_f64 STATIC EXCLUDE_FROM_ALL ${RAPT_ENGINE_SOURCES} ${RAPT_MODEL_LIST} ${RAPT_FORMAL_SOURCES}
     ${RAPT_FORMAL_LIST})
   target_compile_definitions(rapt_f64 PUBLIC RAPT_REAL=double)

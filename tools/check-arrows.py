@@ -9,7 +9,7 @@ import re
 import sys
 
 ENGINE = ["base", "kernels", "graph", "ops", "nn", "models", "tasks"]
-SIDE = {"base", "text", "formats", "data", "metrics"}
+SIDE = {"base", "text", "formats", "data", "classic", "metrics"}
 
 
 def engine_below(folder):
@@ -22,6 +22,7 @@ ALLOWED = {
     "text": {"base"},
     "formats": {"base"},
     "data": {"base", "text", "formats"},
+    "classic": {"base"},
     "metrics": {"base"},
     "kernels": engine_below("kernels"),
     "graph": engine_below("graph"),
@@ -29,10 +30,11 @@ ALLOWED = {
     "nn": engine_below("nn"),
     "models": engine_below("models") | {"formats"},
     "tasks": engine_below("tasks") | SIDE,
+    "pbmt": {"base", "text", "data", "formats", "tasks"},
     "train": ABOVE_TASKS,
     "infer": ABOVE_TASKS,
     "explain": ABOVE_TASKS,
-    "recipes": ABOVE_TASKS | {"train", "infer", "explain"},
+    "recipes": ABOVE_TASKS | {"pbmt", "train", "infer", "explain"},
     # Users of the library like any other: the public headers are all that they see.
     "cli": set(),
     "serve": set(),

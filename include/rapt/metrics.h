@@ -1,11 +1,11 @@
 /* rapt/metrics.h: how good translations, transcriptions and word alignments are.
  *
- * BLEU (Papineni et al. 2002), chrF and chrF++ (Popović 2015, 2017) and TER (Snover et al. 2006) as sacrebleu computes and
- * prints them (Post 2018), error rates of words and phonemes, the alignment error rate (Och & Ney 2003), and resampling tests
- * of the difference between two systems (Koehn 2004; Riezler & Maxwell 2005).
+ * BLEU (Papineni et al. 2002), chrF and chrF++ (Popović 2015, 2017) and TER (Snover et al. 2006) as sacrebleu computes
+ * and prints them (Post 2018), error rates of words and phonemes, the alignment error rate (Och & Ney 2003), and
+ * resampling tests of the difference between two systems (Koehn 2004; Riezler & Maxwell 2005).
  *
- * All metrics but the last kind work in two steps: each segment (line) gives a short row of statistics, and a score is a
- * function of a sum of rows. So the score of a corpus, of one segment and of a resampled corpus are one function. */
+ * All metrics but the last kind work in two steps: each segment (line) gives a short row of statistics, and a score is
+ * a function of a sum of rows. So the score of a corpus, of one segment and of a resampled corpus are one function. */
 #ifndef RAPT_METRICS_H
 #define RAPT_METRICS_H
 
@@ -33,8 +33,8 @@ typedef struct rapt_lines {
   char *text; /* owned; NULL where the text is the caller's */
 } rapt_lines;
 
-/* Splits a text at its line feeds and takes white space (Unicode's) off the end of each line. RAPT_EFORMAT names `name` and
- * the line where the text is not UTF-8, and `name` where it has no line. The lines point into `text`. */
+/* Splits a text at its line feeds and takes white space (Unicode's) off the end of each line. RAPT_EFORMAT names
+ * `name` and the line where the text is not UTF-8, and `name` where it has no line. The lines point into `text`. */
 RAPT_API rapt_status rapt_lines_parse(rapt_context *ctx, const char *name, const char *text, size_t size,
                                       rapt_lines *out);
 RAPT_API rapt_status rapt_lines_read(rapt_context *ctx, const char *path, rapt_lines *out);
@@ -46,8 +46,11 @@ typedef enum rapt_metric_kind { RAPT_BLEU, RAPT_CHRF, RAPT_TER, RAPT_WER, RAPT_P
 
 /* Tokenizers of BLEU: white space alone, mteval-v13a's, mteval-v14's international one, characters, Chinese. */
 #define RAPT_BLEU_TOKENIZER_LIST(X)                                                                                    \
-  X(RAPT_TOK_NONE, "none") X(RAPT_TOK_13A, "13a") X(RAPT_TOK_INTL, "intl") X(RAPT_TOK_CHAR, "char") X(RAPT_TOK_ZH, "z" \
-                                                                                                                   "h")
+  X(RAPT_TOK_NONE, "none")                                                                                             \
+  X(RAPT_TOK_13A, "13a")                                                                                               \
+  X(RAPT_TOK_INTL, "intl")                                                                                             \
+  X(RAPT_TOK_CHAR, "char")                                                                                             \
+  X(RAPT_TOK_ZH, "zh")
 typedef enum rapt_bleu_tokenizer {
 #define RAPT_BLEU_TOKENIZER_ENUM(name, text) name,
   RAPT_BLEU_TOKENIZER_LIST(RAPT_BLEU_TOKENIZER_ENUM)
@@ -118,7 +121,7 @@ RAPT_API rapt_status rapt_metric_score(rapt_context *ctx, const rapt_metric *m, 
 
 /* What a signature says beside the settings, and how figures are written. */
 typedef struct rapt_score_style {
-  int digits;      /* behind the point, 0 to 15; sacrebleu's default is 2 */
+  int digits;      /* behind the point, 0 to 15; 2 is what sacrebleu's functions write, 1 its command */
   int references;  /* how many there were */
   bool signature;  /* the line names it: "BLEU|nrefs:1|… = " instead of "BLEU = " */
   bool randomized; /* samples are of rapt_metric_randomize, not of rapt_metric_bootstrap */
@@ -142,18 +145,19 @@ typedef struct rapt_compared {
   double p;              /* of the difference to the first system, two-sided; NaN for the first system itself */
 } rapt_compared;
 
-/* Paired bootstrap resampling as sacrebleu's --paired-bs: `samples` corpora of `segments` segments drawn with replacement,
- * the same for all systems. stats[s] is (segments, width), system 0 the baseline. p = (1 + the number of samples whose
- * absolute difference, less its mean over the samples, is at least the absolute difference of the whole corpora) /
- * (samples + 1). sacrebleu asks for more than the difference instead of at least, so that two equal systems get the least p there
- * and 1 here. Random numbers are Philox's, so figures agree with sacrebleu's within sampling error; they depend on the
- * seed and not on the number of threads. RAPT_EINTERRUPTED after rapt_context_interrupt. */
+/* Paired bootstrap resampling as sacrebleu's --paired-bs: `samples` corpora of `segments` segments drawn with
+ * replacement, the same for all systems. stats[s] is (segments, width), system 0 the baseline. p = (1 + the number of
+ * samples whose absolute difference, less its mean over the samples, is at least the absolute difference of the whole
+ * corpora) / (samples + 1). sacrebleu counts larger differences only, which gives two equal systems the least p
+ * instead of 1 and counts ties of error rates as nothing; without ties the two agree. Random numbers are Philox's, so
+ * figures agree with sacrebleu's within sampling error; they depend on the seed and not on the number of threads.
+ * RAPT_EINTERRUPTED after rapt_context_interrupt. */
 RAPT_API rapt_status rapt_metric_bootstrap(rapt_context *ctx, const rapt_metric *m, const double *const *stats,
                                            int systems, int64_t segments, int64_t samples, uint64_t seed,
                                            rapt_compared *out);
-/* Paired approximate randomization (--paired-ar): in each of `samples` trials every segment of a system changes places with
- * the baseline's with probability 1/2; p = (1 + the number of trials whose absolute difference is at least the one
- * that was seen) / (samples + 1). */
+/* Paired approximate randomization (--paired-ar): in each of `samples` trials every segment of a system changes places
+ * with the baseline's with probability 1/2; p = (1 + the number of trials whose absolute difference is at least the
+ * one that was seen) / (samples + 1). */
 RAPT_API rapt_status rapt_metric_randomize(rapt_context *ctx, const rapt_metric *m, const double *const *stats,
                                            int systems, int64_t segments, int64_t samples, uint64_t seed,
                                            rapt_compared *out);
@@ -163,9 +167,9 @@ RAPT_API rapt_status rapt_metric_randomize(rapt_context *ctx, const rapt_metric 
 /* One set of links a sentence pair. */
 typedef struct rapt_alignments rapt_alignments;
 
-/* Lines of links between white space: "i-j" is sure, "ipj" or "i?j" possible; i and j are the source's and the target's word,
- * counted from `first` (0 in Moses' format, 1 in many gold sets). An empty line has no links. A link that is named
- * several times is one, and sure if it is so anywhere. RAPT_EFORMAT names `name`, line and column. */
+/* Lines of links between white space: "i-j" is sure, "ipj" or "i?j" possible; i and j are the source's and the
+ * target's word, counted from `first` (0 in Moses' format, 1 in many gold sets). An empty line has no links. A link
+ * that is named several times is one, and sure if it is so anywhere. RAPT_EFORMAT names `name`, line and column. */
 RAPT_API rapt_status rapt_alignments_parse(rapt_context *ctx, const char *name, const char *text, size_t size,
                                            int first, rapt_alignments **out);
 RAPT_API rapt_status rapt_alignments_read(rapt_context *ctx, const char *path, int first, rapt_alignments **out);

@@ -1,4 +1,4 @@
-/* rapt/model.h: language models: made, loaded, saved, run, sampled.
+/* rapt/model.h: models: made, loaded, saved; language models run and sampled.
  *
  * A model directory is Hugging Face's: config.json, model.safetensors, tokenizer.json, generation_config.json. */
 #ifndef RAPT_MODEL_H
@@ -24,9 +24,18 @@ RAPT_API rapt_status rapt_model_load(rapt_context *ctx, const char *dir, rapt_mo
 RAPT_API rapt_status rapt_model_save(const rapt_model *model, const char *dir);
 RAPT_API void rapt_model_free(rapt_model *model);
 
+/* What a model is for. The functions below say which kind they take; others they refuse with RAPT_EUNSUPPORTED. */
+typedef enum rapt_model_kind {
+  RAPT_KIND_LANGUAGE,    /* text: everything in this header */
+  RAPT_KIND_TRANSLATION, /* from text to text: <rapt/translate.h> */
+  RAPT_KIND_MUSIC        /* piano rolls: <rapt/music.h> */
+} rapt_model_kind;
+RAPT_API rapt_model_kind rapt_model_get_kind(const rapt_model *model);
+
 RAPT_API rapt_params *rapt_model_params(rapt_model *model);
 RAPT_API const rapt_tokenizer *rapt_model_tokenizer(const rapt_model *model); /* NULL when it has none */
 RAPT_API const char *rapt_model_architecture(const rapt_model *model);
+/* Of a language model; 0 of other kinds. */
 RAPT_API int64_t rapt_model_context(const rapt_model *model);
 RAPT_API int64_t rapt_model_vocabulary(const rapt_model *model);
 

@@ -2,12 +2,14 @@
 #ifndef RAPT_RAPT_H
 #define RAPT_RAPT_H
 
+#include <rapt/align.h>
 #include <rapt/base.h>
 #include <rapt/data.h>
 #include <rapt/explain.h>
 #include <rapt/graph.h>
 #include <rapt/metrics.h>
 #include <rapt/model.h>
+#include <rapt/music.h>
 #include <rapt/ops.h>
 #include <rapt/parallel.h>
 #include <rapt/recipe.h>

@@ -2,7 +2,7 @@
 _rapt() {
   local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]}
   if [ "$COMP_CWORD" -eq 1 ]; then
-    mapfile -t COMPREPLY < <(compgen -W "recipes show explain train eval generate translate runs data bench doctor --help --version" -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W "recipes show explain train eval generate score translate runs data align bench doctor --help --version" -- "$word")
     return
   fi
   local words=--help
@@ -12,7 +12,7 @@ _rapt() {
   train) words="--resume --help $(rapt recipes 2>/dev/null | awk 'NR > 1 {print $1}')
     $(rapt show "${COMP_WORDS[2]}" 2>/dev/null | sed -n 's/^  \([a-z][a-z0-9_.]*\) .*/\1=/p')" ;;
   eval) words="--json --help" ;;
-  generate) words="--prompt --tokens --temperature --top-k --top-p --min-p --repetition-penalty --seed --no-cache --no-echo --help" ;;
+  generate) words="--prompt --tokens --temperature --top-k --top-p --min-p --repetition-penalty --seed --no-cache --no-echo --frames --tempo --out --help" ;;
   translate)
     case ${COMP_WORDS[COMP_CWORD - 1]} in
     --penalty) words="power gnmt" ;;
@@ -22,6 +22,20 @@ _rapt() {
     *) words="--beam --nbest --length-penalty --penalty --coverage --stopping --max-length --max-ratio --min-length --groups --diversity --no-repeat --prefix --ban-unknown --replace-unknown --sample --temperature --top-k --top-p --min-p --seed --ensemble --score --alignments --format --batch -o --help" ;;
     esac
     ;;
+  score)
+    case ${COMP_WORDS[COMP_CWORD - 1]} in
+    --tokenize) words="none 13a intl char zh" ;;
+    --smooth-method) words="none floor add-k exp" ;;
+    --metrics) words="bleu chrf ter wer per bleu,chrf,ter" ;;
+    --format) words="text json" ;;
+    *)
+      words="--metrics --references --lowercase --tokenize --smooth-method --smooth-value --chrf-word-order --chrf-char-order
+        --chrf-beta --chrf-whitespace --chrf-eps-smoothing --ter-normalized --ter-no-punct --ter-asian-support
+        --ter-case-sensitive --sentence-level --confidence --paired-bootstrap --paired-randomization --samples --seed
+        --threads --format --width --alignment --gold-first --hyp-first --help"
+      ;;
+    esac
+    ;;
   data)
     if [ "$COMP_CWORD" -eq 2 ]; then
       words="list path get check --help"
@@ -29,6 +43,7 @@ _rapt() {
       words="--json --force $(rapt data list --json 2>/dev/null | sed -n 's/^.*{"name": "\([^"]*\)".*/\1/p')"
     fi
     ;;
+  align) words="--model --symmetrise --rounds --threads --help hmm ibm1 gdfa intersection union forward backward" ;;
   runs) words="--recipe --limit --json --plot --prune --help" ;;
   bench)
     words="--list --only --profile --threads --repeat --seconds --json --save-inputs --help $(rapt bench --list 2>/dev/null | awk '{print $1}')"

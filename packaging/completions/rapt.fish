@@ -1,5 +1,5 @@
 # Completion of rapt for fish.
-set -l commands recipes show explain train eval generate translate runs data bench doctor
+set -l commands recipes show explain train eval generate score translate runs data align bench doctor
 complete -c rapt -n "not __fish_seen_subcommand_from $commands" -f -a "$commands"
 complete -c rapt -n "__fish_seen_subcommand_from show explain train" -f -a "(rapt recipes 2>/dev/null | awk 'NR > 1 {print \$1}')"
 complete -c rapt -n "__fish_seen_subcommand_from show" -l config -d "a YAML file with every setting"
@@ -19,6 +19,10 @@ complete -c rapt -n "__fish_seen_subcommand_from runs" -l recipe -x -a "(rapt re
 complete -c rapt -n "__fish_seen_subcommand_from runs" -l limit -x
 complete -c rapt -n "__fish_seen_subcommand_from runs" -l plot -r -d "draw both losses into an SVG file"
 complete -c rapt -n "__fish_seen_subcommand_from runs" -l prune -d "forget runs whose directory is gone"
+complete -c rapt -n "__fish_seen_subcommand_from align" -l model -x -a "hmm ibm1"
+complete -c rapt -n "__fish_seen_subcommand_from align" -l symmetrise -x -a "gdfa intersection union forward backward"
+complete -c rapt -n "__fish_seen_subcommand_from align" -l rounds -x
+complete -c rapt -n "__fish_seen_subcommand_from align" -l threads -x
 for option in threads repeat seconds save-inputs
   complete -c rapt -n "__fish_seen_subcommand_from bench" -l $option -r
 end
@@ -26,7 +30,19 @@ complete -c rapt -n "__fish_seen_subcommand_from bench" -l list -d "the works"
 complete -c rapt -n "__fish_seen_subcommand_from bench" -l profile -d "time of one work, op by op"
 complete -c rapt -n "__fish_seen_subcommand_from bench" -f -a "(rapt bench --list 2>/dev/null | awk '{print \$1}')"
 complete -c rapt -n "__fish_seen_subcommand_from bench" -l only -x -a "(rapt bench --list 2>/dev/null | awk '{print \$1}')"
-for option in prompt tokens temperature top-k top-p min-p repetition-penalty seed
+complete -c rapt -n "__fish_seen_subcommand_from score" -l metrics -x -a "bleu chrf ter wer per bleu,chrf,ter"
+complete -c rapt -n "__fish_seen_subcommand_from score" -l tokenize -x -a "13a intl zh char none"
+complete -c rapt -n "__fish_seen_subcommand_from score" -l smooth-method -x -a "exp floor add-k none"
+complete -c rapt -n "__fish_seen_subcommand_from score" -l format -x -a "text json"
+complete -c rapt -n "__fish_seen_subcommand_from score" -l alignment -r -d "error rate of word alignments"
+for option in references smooth-value chrf-word-order chrf-char-order chrf-beta samples seed threads width gold-first hyp-first
+  complete -c rapt -n "__fish_seen_subcommand_from score" -l $option -x
+end
+for option in lowercase chrf-whitespace chrf-eps-smoothing ter-normalized ter-no-punct ter-asian-support ter-case-sensitive \
+    sentence-level confidence paired-bootstrap paired-randomization
+  complete -c rapt -n "__fish_seen_subcommand_from score" -l $option
+end
+for option in prompt tokens temperature top-k top-p min-p repetition-penalty seed frames tempo out
   complete -c rapt -n "__fish_seen_subcommand_from generate" -l $option -r
 end
 complete -c rapt -n "__fish_seen_subcommand_from generate" -l no-cache

@@ -1,12 +1,13 @@
-/* Film reviews out of a tar archive. Nothing is unpacked to disk; what the headers say is checked before it is used. */
+/* Film reviews out of a tar archive. */
 #include "data/reviews.h"
 
 #include "data/packed.h"
+#include "data/tar.h"
 #include "data/words.h"
 
 #include <string.h>
 
-enum { BLOCK = 512, TRAINING_FOLDS = 9 };
+enum { TRAINING_FOLDS = 9 };
 static const size_t limit = (size_t)1 << 28; /* bytes of the archive's content */
 
 /* A review's text in the archive. */
@@ -28,22 +29,6 @@ typedef struct reader {
 
 /* ---- The archive ---- */
 
-/* Octal digits, with blanks before and a blank or a zero byte behind, or up to the field's end. */
-static bool octal(const char *field, size_t width, size_t *value) {
-  size_t i = 0, digits = 0;
-  *value = 0;
-  while (i < width && field[i] == ' ') i++;
-  for (; i < width && field[i] >= '0' && field[i] <= '7'; i++, digits++) *value = *value * 8 + (size_t)(field[i] - '0');
-  return digits > 0 && (i == width || field[i] == ' ' || field[i] == 0);
-}
-
-/* The sum of a header's bytes, its own field counted as blanks. */
-static size_t header_sum(const char *head) {
-  size_t sum = 0;
-  for (size_t i = 0; i < BLOCK; i++) sum += i >= 148 && i < 156 ? ' ' : (uint8_t)head[i];
-  return sum;
-}
-
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 /* "…/pos/cv123_45678.txt": true, verdict and fold. */
@@ -60,36 +45,12 @@ static bool parse_name(const char *name, member *m) {
   return true;
 }
 
-static rapt_status add_member(reader *r, const char *head, const char *text, size_t size) {
-  char name[101];
-  memcpy(name, head, 100);
-  name[100] = 0;
-  member m = {.text = text, .size = size};
-  if ((head[156] != '0' && head[156] != 0) || !parse_name(name, &m)) return RAPT_OK;
+static rapt_status add_member(void *user, const rapt__tar_member *file) {
+  reader *r = user;
+  member m = {.text = file->data, .size = file->size};
+  if (!parse_name(file->name, &m)) return RAPT_OK;
   RAPT_TRY(rapt__reserve(r->ctx, (void **)&r->members, &r->capacity, r->count, sizeof *r->members));
   r->members[r->count++] = m;
-  return RAPT_OK;
-}
-
-static rapt_status walk(reader *r) {
-  for (size_t at = 0; at < r->size;) {
-    const char *head = r->data + at;
-    size_t size, sum;
-    if (r->size - at < BLOCK)
-      return rapt__fail(r->ctx, RAPT_EFORMAT, "%s: content byte %zu: a header of the archive is cut off", r->path, at);
-    if (head[0] == 0) return RAPT_OK; /* the blocks of zeros at the end */
-    if (!octal(head + 148, 8, &sum) || sum != header_sum(head))
-      return rapt__fail(r->ctx, RAPT_EFORMAT, "%s: content byte %zu: not a tar header (its sum is wrong)", r->path, at);
-    if (!octal(head + 124, 12, &size))
-      return rapt__fail(r->ctx, RAPT_EFORMAT, "%s: content byte %zu: the member's size is not an octal number", r->path,
-                        at + 124);
-    if (size > r->size - at - BLOCK)
-      return rapt__fail(r->ctx, RAPT_EFORMAT, "%s: content byte %zu: the member has %zu bytes, but %zu are left",
-                        r->path, at + 124, size, r->size - at - BLOCK);
-    RAPT_TRY(add_member(r, head, head + BLOCK, size));
-    size_t whole = (size + BLOCK - 1) / BLOCK * BLOCK, left = r->size - at - BLOCK;
-    at += BLOCK + (whole < left ? whole : left);
-  }
   return RAPT_OK;
 }
 
@@ -156,7 +117,7 @@ static rapt_status make_rows(reader *r, int64_t most, rapt__reviews *out) {
 
 static rapt_status read_reviews(reader *r, int64_t most, rapt__reviews *out) {
   RAPT_TRY(rapt__packed_read(r->ctx, r->path, limit, &r->data, &r->size));
-  RAPT_TRY(walk(r));
+  RAPT_TRY(rapt__tar_walk(r->ctx, r->path, r->data, r->size, add_member, r));
   if (r->count == 0)
     return rapt__fail(r->ctx, RAPT_EFORMAT, "%s: no member is named …/neg/cvNNN_….txt or …/pos/cvNNN_….txt", r->path);
   RAPT_TRY(count_words(r));

@@ -1,4 +1,4 @@
-/* Line plots, bar charts, heat maps and points as SVG, and text made safe for XML and HTML. */
+/* Line plots, bar charts, heat maps, graphs and points as SVG, and text made safe for XML and HTML. */
 #ifndef RAPT_SRC_SVG_H
 #define RAPT_SRC_SVG_H
 
@@ -60,6 +60,34 @@ typedef struct rapt__points {
 
 /* Appends one <svg> element without axes: both directions fill the picture. */
 rapt_status rapt__svg_points(rapt__text *out, const rapt__points *points);
+/* A directed graph: states and what leads from one to another, a trellis, a tree. */
+typedef struct rapt__svg_node {
+  const char *label, *note; /* in the node and below it; each may be NULL */
+  double x, y;              /* of the centre, in pixels, if the graph is `placed` */
+  double shade;             /* how full its colour is, 0 … 1 */
+  bool strong;              /* a thick border */
+} rapt__svg_node;
+
+typedef struct rapt__svg_edge {
+  size_t from, to;   /* equal: a loop */
+  double weight;     /* thickness, 0 … 1 */
+  const char *label; /* or NULL */
+  bool strong;       /* in the second colour */
+} rapt__svg_edge;
+
+typedef struct rapt__digraph {
+  const char *title; /* may be NULL */
+  const rapt__svg_node *nodes;
+  const rapt__svg_edge *edges;   /* drawn in this order, below the nodes */
+  size_t node_count, edge_count; /* at most 2000 and 20000 */
+  bool placed;                   /* else the nodes stand on an ellipse, from the left clockwise */
+  bool straight;                 /* lines without heads; else curved arrows */
+  double radius;                 /* of a node; 0: 26 */
+  double width, height;          /* in pixels; 0: 720 by 420 */
+} rapt__digraph;
+
+/* Appends one <svg> element. RAPT_EINVAL: too many nodes or edges, an edge to no node, a place that is not finite. */
+rapt_status rapt__svg_digraph(rapt__text *out, const rapt__digraph *graph);
 
 /* Appends text for an element or a quoted attribute of XML or HTML. Bytes that are not UTF-8 and characters that XML
  * forbids become U+FFFD. NULL appends nothing. */

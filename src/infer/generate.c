@@ -89,6 +89,7 @@ static rapt_status run(generation *g) {
 rapt_status rapt_model_generate(rapt_model *model, const char *prompt, size_t size,
                                 const rapt_generate_options *options, rapt_stream_fn stream, void *user) {
   rapt_context *ctx = model->ctx;
+  RAPT_TRY(rapt__model_is_language(model));
   if (!model->tokenizer) return rapt__fail(ctx, RAPT_EINVAL, "the model has no tokenizer, so it cannot read a prompt");
   if (options->tokens < 0 || options->tokens > (1 << 28))
     return rapt__fail(ctx, RAPT_EINVAL, "tokens to generate: %lld", (long long)options->tokens);

@@ -107,7 +107,9 @@ rapt_status rapt_alignments_parse(rapt_context *ctx, const char *name, const cha
   rapt_alignments *a = rapt__new(ctx, 1, sizeof *a);
   if (!a) return RAPT_ENOMEM;
   a->ctx = ctx;
-  rapt_status status = read_all(a, &(reader){name, text, text, text + size, first});
+  /* Not NULL, even without links. */
+  rapt_status status = rapt__reserve(ctx, (void **)&a->links, &a->link_capacity, 0, sizeof *a->links);
+  if (status == RAPT_OK) status = read_all(a, &(reader){name, text, text, size ? text + size : text, first});
   if (status == RAPT_OK)
     *out = a;
   else

@@ -1,5 +1,5 @@
-/* BLEU (Papineni et al. 2002). A row: tokens of the hypothesis, of the reference nearest in length, and for each order the
- * matched n-grams, then for each order all n-grams of the hypothesis. */
+/* BLEU (Papineni et al. 2002). A row: tokens of the hypothesis, of the reference nearest in length, and for each order
+ * the matched n-grams, then for each order all n-grams of the hypothesis. */
 #include "metrics/metrics.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* chrF and chrF++ (Popović 2015, 2017). A row: for each order of characters, then of words, the n-grams of the hypothesis,
- * of the reference, and those that match, all of the reference with the best score.
+/* chrF and chrF++ (Popović 2015, 2017). A row: for each order of characters, then of words, the n-grams of the
+ * hypothesis, of the reference, and those that match, all of the reference with the best score.
  *
  * A text is two sequences: its characters, and with word_order its words, so that sequence 2 i is text i's characters. */
 #include "metrics/metrics.h"

@@ -1,6 +1,6 @@
-/* Error rates of words and of phonemes. A row: errors, substitutions, deletions, insertions, tokens of the hypothesis, of the
- * reference. Of the alignments with the fewest errors the one with the fewest substitutions is counted, which has the most
- * matches; the errors of the reference that is nearest. */
+/* Error rates of words and of phonemes. A row: errors, substitutions, deletions, insertions, tokens of the hypothesis,
+ * of the reference. Of the alignments with the fewest errors the one with the fewest substitutions is counted, which
+ * has the most matches; the errors of the reference that is nearest. */
 #include "metrics/metrics.h"
 
 #include <string.h>

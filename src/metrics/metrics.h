@@ -89,8 +89,8 @@ typedef struct rapt__workspace {
 
 rapt_status rapt__workspace_cells(rapt__workspace *w, size_t count, size_t size);
 
-/* One kind. `read` adds one text, which is in w->tokens.now as it was decoded, as a sequence; `row` makes the row from sequence 0 and the
- * `references` behind it. */
+/* One kind. `read` adds one text, which is in w->tokens.now as it was decoded, as a sequence; `row` makes the row from
+ * sequence 0 and the `references` behind it. */
 typedef struct rapt__metric_type {
   const char *name;
   bool (*valid)(const rapt_metric *m);

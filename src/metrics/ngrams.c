@@ -1,5 +1,5 @@
-/* n-grams as numbers: the label of an n-gram is the number of the pair (label of its first n − 1 symbols, last symbol), so
- * that an order costs one look into a hash table for each symbol, however long the n-grams are. */
+/* n-grams as numbers: the label of an n-gram is the number of the pair (label of its first n − 1 symbols, last
+ * symbol), so that an order costs one look into a hash table for each symbol, however long the n-grams are. */
 #include "metrics/metrics.h"
 
 #include <string.h>

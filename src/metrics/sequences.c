@@ -20,6 +20,8 @@ void rapt__sequences_clear(rapt__sequences *s) {
 }
 
 rapt_status rapt__sequences_end(rapt__sequences *s) {
+  /* Not NULL, even without symbols. */
+  RAPT_TRY(rapt__reserve(s->ctx, (void **)&s->symbol, &s->symbol_capacity, 0, sizeof *s->symbol));
   RAPT_TRY(rapt__reserve(s->ctx, (void **)&s->end, &s->end_capacity, s->count, sizeof *s->end));
   s->end[s->count++] = s->symbols;
   return RAPT_OK;

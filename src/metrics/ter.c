@@ -1,7 +1,7 @@
 /* TER (Snover et al. 2006). A row: the fewest edits to a reference, the mean length of the references.
  *
- * The search for shifts is greedy, and which shift is taken among equals follows Tercom as sacrebleu has it: the limits, the
- * beam around the diagonal and the order of preference below decide figures and are not free. */
+ * The search for shifts is greedy, and which shift is taken among equals follows Tercom as sacrebleu has it: the
+ * limits, the beam around the diagonal and the order of preference below decide figures and are not free. */
 #include "metrics/metrics.h"
 
 #include <math.h>
@@ -45,8 +45,8 @@ static uint32_t at(const uint32_t *row, band b, size_t j) {
   return j >= b.begin && j < b.end ? row[j - b.begin] : INFINITE;
 }
 
-/* Row i for the word that stands there; `edits` may be NULL. Among equals keeping and substituting come first, then leaving
- * out, then inserting. */
+/* Row i for the word that stands there; `edits` may be NULL. Among equals keeping and substituting come first, then
+ * leaving out, then inserting. */
 static void fill(const problem *p, size_t i, uint32_t word, const uint32_t *above, uint32_t *row, uint8_t *edits) {
   band upper = band_of(p, i - 1), own = band_of(p, i);
   for (size_t j = own.begin; j < own.end; j++) {
@@ -115,8 +115,8 @@ static size_t copy(uint32_t *to, size_t fill_at, const uint32_t *words, size_t b
   return fill_at + end - begin;
 }
 
-/* p->shifted = the words with [start, start + length) moved before `target`. A target inside moves them on by the distance
- * from `start`, as Tercom does. */
+/* p->shifted = the words with [start, start + length) moved before `target`. A target inside moves them on by the
+ * distance from `start`, as Tercom does. */
 static void move(problem *p, size_t start, size_t length, size_t target) {
   const uint32_t *w = p->words;
   size_t n = p->hyp_size, end = start + length, to = 0;

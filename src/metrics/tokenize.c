@@ -145,8 +145,8 @@ static bool among(uint32_t c, const range *ranges, size_t count) {
   return false;
 }
 
-/* What sacrebleu takes for Chinese. Its two ranges beyond U+FFFF are written with four digits too few and so mean the two
- * here that begin at U+2001 and U+2F81: punctuation and arrows count, the ideographs of extension B do not. */
+/* What sacrebleu takes for Chinese. Its two ranges beyond U+FFFF are written with four digits too few and so mean the
+ * two here that begin at U+2001 and U+2F81: punctuation and arrows count, the ideographs of extension B do not. */
 static bool chinese(uint32_t c) {
   static const range ranges[] = {
       {0x3400, 0x4DB5}, {0x4E00, 0x9FBB}, {0xF900, 0xFA2D}, {0xFA30, 0xFA6A}, {0xFA70, 0xFAD9}, {0x2001, 0x2A6D},

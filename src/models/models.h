@@ -4,6 +4,7 @@
 #define RAPT_SRC_MODELS_H
 
 #include "base/config.h"
+#include "models/music.h"
 #include "models/seq2seq.h"
 #include "nn/nn.h"
 
@@ -43,8 +44,9 @@ typedef struct rapt__model {
   int64_t *(*vocabulary)(void *config);
   bool has_cache;
   const rapt__seq2seq
-      *seq2seq; /* a sequence-to-sequence architecture: then `hidden` is NULL, and context and vocabulary
+      *seq2seq;             /* a sequence-to-sequence architecture: then `hidden` is NULL, and context and vocabulary
                                  * are the target's; or NULL */
+  const rapt__music *music; /* a model of piano rolls: then `hidden`, `context` and `vocabulary` are NULL; or NULL */
 } rapt__model;
 
 extern const rapt__model *const rapt__models[];        /* then NULL */

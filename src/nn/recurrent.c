@@ -23,7 +23,8 @@ static rapt_tensor *param(const layer *y, const char *part, int ndim, int64_t ro
   snprintf(full, sizeof full, "%s.%s_l%lld%s", y->name, part, (long long)(y->index / directions),
            y->index % directions ? "_reverse" : "");
   rapt_init init = {RAPT_INIT_UNIFORM, 1 / sqrt((double)y->o->units), ndim == 1 || part[0] == 'p'};
-  return rapt_param(y->l->graph, y->l->params, full, ndim, (int64_t[]){rows, columns}, init);
+  rapt_tensor *p = rapt_param(y->l->graph, y->l->params, full, ndim, (int64_t[]){rows, columns}, init);
+  return rapt_gaussian_noise(p, y->o->weight_noise);
 }
 
 /* Row `index` of stacked states (L, B, n) as (B, n). */

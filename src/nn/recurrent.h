@@ -16,6 +16,7 @@ typedef struct rapt__nn_recurrent_options {
   double dropout; /* on what one layer hands to the next; 0 in evaluation */
   double zoneout_h, zoneout_c;
   bool zoneout_mean;
+  double weight_noise;       /* standard deviation, on every parameter; one draw for all steps; 0 in evaluation */
   int64_t projection;        /* LSTM */
   bool no_forget, peepholes; /* LSTM */
   rapt_tensor *lengths;      /* int32 (B) */

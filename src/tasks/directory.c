@@ -264,7 +264,8 @@ rapt_status rapt_model_save(const rapt_model *model, const char *dir) {
   static const char searched[] = "{\n  \"do_sample\": false,\n  \"num_beams\": 4\n}\n";
   const char *defaults = model->arch->seq2seq ? searched : sampled;
   rapt_status status = config && weights && generation ? write_config(model, config) : RAPT_ENOMEM;
-  if (status == RAPT_OK) status = rapt__file_replace(ctx, generation, defaults, strlen(defaults));
+  if (status == RAPT_OK && !model->arch->music)
+    status = rapt__file_replace(ctx, generation, defaults, strlen(defaults));
   if (status == RAPT_OK && model->tokenizer) status = rapt_tokenizer_save(model->tokenizer, dir);
   if (status == RAPT_OK && model->source_tokenizer) status = save_source(model, dir);
   if (status == RAPT_OK) status = rapt__model_write_weights(model, weights);

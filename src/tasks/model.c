@@ -2,7 +2,12 @@
 #include "tasks/model.h"
 
 #include <math.h>
+#include <rapt/music.h>
 #include <string.h>
+
+rapt_model_kind rapt_model_get_kind(const rapt_model *model) {
+  return model->arch->music ? RAPT_KIND_MUSIC : model->arch->seq2seq ? RAPT_KIND_TRANSLATION : RAPT_KIND_LANGUAGE;
+}
 
 static rapt_status build_pass(void *user, rapt_graph *graph, const int64_t key[4], rapt_tensor **outputs, int *count) {
   rapt_model *model = user;
@@ -30,7 +35,8 @@ rapt_status rapt__model_empty(rapt_context *ctx, const rapt__model *arch, rapt_t
 }
 
 static void set_vocabularies(rapt_model *model) {
-  if (model->tokenizer) *model->arch->vocabulary(model->config) = rapt_tokenizer_size(model->tokenizer);
+  if (model->tokenizer && model->arch->vocabulary)
+    *model->arch->vocabulary(model->config) = rapt_tokenizer_size(model->tokenizer);
   const rapt_tokenizer *source = rapt__model_source(model);
   if (source && model->arch->seq2seq && model->arch->seq2seq->source_vocabulary)
     *model->arch->seq2seq->source_vocabulary(model->config) = rapt_tokenizer_size(source);
@@ -65,6 +71,12 @@ rapt_status rapt__model_empty_pair(rapt_context *ctx, const rapt__model *arch, r
   return RAPT_OK;
 }
 
+static void declare_music(rapt_model *model, rapt_graph *graph) {
+  rapt__music_pass pass = {.graph = graph, .params = model->params, .config = model->config};
+  pass.before = rapt_input(graph, "before", RAPT_F32, 3, (int64_t[]){1, 1, RAPT_ROLL_NOTES});
+  model->arch->music->logits(&pass);
+}
+
 static void declare_language_model(rapt_model *model, rapt_graph *graph) {
   rapt_tensor *head;
   rapt__lm_pass pass = {.graph = graph, .params = model->params, .config = model->config};
@@ -94,6 +106,8 @@ rapt_status rapt__model_declare(rapt_model *model) {
   RAPT_TRY(rapt_graph_new(model->ctx, &graph));
   if (model->arch->seq2seq)
     declare_pair(model, graph);
+  else if (model->arch->music)
+    declare_music(model, graph);
   else
     declare_language_model(model, graph);
   rapt_status status = graph->status == RAPT_ENOMEM ? rapt__fail_memory(model->ctx, 0) : graph->status;
@@ -153,13 +167,27 @@ const rapt_tokenizer *rapt__model_source(const rapt_model *model) {
 rapt_params *rapt_model_params(rapt_model *model) { return model->params; }
 const rapt_tokenizer *rapt_model_tokenizer(const rapt_model *model) { return model->tokenizer; }
 const char *rapt_model_architecture(const rapt_model *model) { return model->arch->name; }
-int64_t rapt_model_context(const rapt_model *model) { return model->arch->context(model->config); }
-int64_t rapt_model_vocabulary(const rapt_model *model) { return *model->arch->vocabulary(model->config); }
+int64_t rapt_model_context(const rapt_model *model) {
+  return model->arch->context ? model->arch->context(model->config) : 0;
+}
+int64_t rapt_model_vocabulary(const rapt_model *model) {
+  return model->arch->vocabulary ? *model->arch->vocabulary(model->config) : 0;
+}
 
 rapt_status rapt__model_is_language(const rapt_model *model) {
+  if (model->arch->music)
+    return rapt__fail(model->ctx, RAPT_EUNSUPPORTED,
+                      "the model writes music (%s) and is no language model; `rapt generate` runs it",
+                      model->arch->name);
   if (!model->arch->seq2seq) return RAPT_OK;
   return rapt__fail(model->ctx, RAPT_EUNSUPPORTED,
                     "the model translates (%s) and is no language model; `rapt translate` runs it", model->arch->name);
+}
+
+rapt_status rapt__model_is_music(const rapt_model *model) {
+  if (model->arch->music) return RAPT_OK;
+  return rapt__fail(model->ctx, RAPT_EUNSUPPORTED, "the model (%s) is one of text and writes no music",
+                    model->arch->name);
 }
 
 rapt_status rapt__model_pass(rapt_model *model, int mode, const int32_t *ids, int64_t count, int64_t start,
@@ -225,6 +253,7 @@ rapt_status rapt__model_eval_ids(rapt_model *model, const int32_t *ids, int64_t 
 
 rapt_status rapt_model_eval(rapt_model *model, const char *text, size_t size, rapt_eval *out) {
   *out = (rapt_eval){.bytes = (int64_t)size};
+  RAPT_TRY(rapt__model_is_language(model));
   int32_t *ids;
   int64_t count;
   double sum = 0;

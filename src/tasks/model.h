@@ -1,4 +1,4 @@
-/* A language model or a translator as an object: architecture, settings, parameters, tokenizers, and its plans. */
+/* A model as an object: architecture, settings, parameters, tokenizers, and its plans. */
 #ifndef RAPT_SRC_TASKS_MODEL_H
 #define RAPT_SRC_TASKS_MODEL_H
 
@@ -21,8 +21,9 @@ struct rapt_model {
 /* Modes of a forward plan: logits of all positions; the last position only, filling or using the key/value cache. */
 enum { RAPT__PASS_ALL, RAPT__PASS_CACHE };
 
-/* An error for a translator. */
+/* An error for a model of another kind. */
 rapt_status rapt__model_is_language(const rapt_model *model);
+rapt_status rapt__model_is_music(const rapt_model *model);
 /* Runs ids (T) at position `start`: logits (T, V) for RAPT__PASS_ALL, (V) of the last token for RAPT__PASS_CACHE. The result
  * is the plan's own memory, valid until the next pass. */
 rapt_status rapt__model_pass(rapt_model *model, int mode, const int32_t *ids, int64_t count, int64_t start,

@@ -24,6 +24,7 @@ struct rapt__ngram {
   bool modified;
   level levels[RAPT__NGRAM_MAX_ORDER];
   double total, mass; /* of the empty context */
+  uint32_t *place;    /* (vocab + 1) of each word in the first level; UINT32_MAX: not there */
 };
 
 /* The text with start markers, while it is being counted. */
@@ -148,8 +149,21 @@ static size_t find(const level *l, size_t low, size_t high, int32_t word) {
   return SIZE_MAX;
 }
 
+static size_t find_word(const rapt__ngram *lm, int32_t word) {
+  bool known = word >= 0 && word <= lm->vocab && lm->place[word] != UINT32_MAX;
+  return known ? lm->place[word] : SIZE_MAX;
+}
+
+static rapt_status index_words(rapt__ngram *lm) {
+  lm->place = rapt__arena_new(&lm->arena, (size_t)lm->vocab + 1, sizeof *lm->place);
+  if (!lm->place) return RAPT_ENOMEM;
+  for (int32_t word = 0; word <= lm->vocab; word++) lm->place[word] = UINT32_MAX;
+  for (size_t i = 0; i < lm->levels[0].size; i++) lm->place[lm->levels[0].words[i]] = (uint32_t)i;
+  return RAPT_OK;
+}
+
 static size_t find_ngram(const rapt__ngram *lm, const int32_t *words, size_t n) {
-  size_t at = find(&lm->levels[0], 0, lm->levels[0].size, words[0]);
+  size_t at = find_word(lm, words[0]);
   for (size_t k = 1; k < n && at != SIZE_MAX; k++)
     at = find(&lm->levels[k], lm->levels[k - 1].child[at], lm->levels[k - 1].child[at + 1], words[k]);
   return at;
@@ -164,7 +178,7 @@ static void count_continuations(rapt__ngram *lm, const corpus *text) {
       memset(l->counts, 0, l->size * sizeof *l->counts);
       continue;
     }
-    size_t marked = find(&lm->levels[0], 0, lm->levels[0].size, lm->vocab);
+    size_t marked = find_word(lm, lm->vocab);
     size_t low = marked, high = marked + 1; /* the k-grams that begin with the marker, the last ones of the level */
     for (int j = 0; j < k; j++) low = lm->levels[j].child[low], high = lm->levels[j].child[high];
     memset(l->counts, 0, low * sizeof *l->counts);
@@ -224,9 +238,10 @@ static rapt_status count_all(rapt__ngram *lm, const int32_t *ids, size_t count) 
   rapt__arena_init(&arena, lm->ctx);
   rapt_status status = make_corpus(&arena, lm, ids, count, &text);
   if (status == RAPT_OK) status = make_levels(lm, &text);
+  if (status == RAPT_OK) status = index_words(lm);
   if (status == RAPT_OK) {
     count_continuations(lm, &text);
-    size_t marker = find(&lm->levels[0], 0, lm->levels[0].size, lm->vocab);
+    size_t marker = find_word(lm, lm->vocab);
     lm->levels[0].counts[marker] = 0; /* a context, never a prediction */
     for (int k = 0; k < lm->order; k++) estimate_discounts(&lm->levels[k], lm->modified);
     sum_children(&lm->levels[0], 0, lm->levels[0].size, &lm->total, &lm->mass);
@@ -305,7 +320,7 @@ static double interpolate(const level *l, size_t found, double total, double mas
 
 /* `context` holds at most order - 1 words, the start marker only in front. */
 static double prob_in(const rapt__ngram *lm, const int32_t *context, size_t n, int32_t id) {
-  size_t found = find(&lm->levels[0], 0, lm->levels[0].size, id);
+  size_t found = find_word(lm, id);
   double p = interpolate(&lm->levels[0], found, lm->total, lm->mass, 1.0 / lm->vocab);
   for (size_t m = 1; m <= n; m++) {
     size_t at = find_ngram(lm, context + n - m, m);
@@ -334,6 +349,38 @@ static double prob_bounded(const rapt__ngram *lm, const int32_t *context, size_t
 
 double rapt__ngram_prob(const rapt__ngram *lm, const int32_t *context, size_t n, int32_t id) {
   return prob_bounded(lm, context, n, id, lm->end);
+}
+
+void rapt__ngram_no_context(rapt__ngram_state *state) { *state = (rapt__ngram_state){0}; }
+
+/* Adds a longer context to a state unless nothing was seen behind it, or it is as long as an n-gram. */
+static void remember(const rapt__ngram *lm, rapt__ngram_state *state, size_t node) {
+  uint32_t n = state->length;
+  if (node == SIZE_MAX || (int)n + 1 >= lm->order || !(lm->levels[n].total[node] > 0)) return;
+  state->node[state->length++] = (uint32_t)node;
+}
+
+void rapt__ngram_begin(const rapt__ngram *lm, rapt__ngram_state *state) {
+  rapt__ngram_no_context(state);
+  if (lm->end >= 0) remember(lm, state, find_word(lm, lm->vocab));
+}
+
+double rapt__ngram_step(const rapt__ngram *lm, const rapt__ngram_state *state, int32_t id, rapt__ngram_state *next) {
+  rapt__ngram_state before = *state;
+  rapt__ngram_no_context(next);
+  if (id < 0 || id >= lm->vocab) return 0;
+  size_t found = find_word(lm, id);
+  double p = interpolate(&lm->levels[0], found, lm->total, lm->mass, 1.0 / lm->vocab);
+  remember(lm, next, found);
+  for (uint32_t m = 1; m <= before.length; m++) {
+    size_t at = before.node[m - 1];
+    const level *l = &lm->levels[m - 1];
+    found = find(&lm->levels[m], l->child[at], l->child[at + 1], id);
+    p = interpolate(&lm->levels[m], found, l->total[at], l->mass[at], p);
+    if (next->length == m) remember(lm, next, found);
+  }
+  if (id == lm->end) rapt__ngram_begin(lm, next);
+  return p;
 }
 
 rapt_status rapt__ngram_probs(const rapt__ngram *lm, const int32_t *ids, size_t count, int32_t end, double *out) {

@@ -42,6 +42,19 @@ double rapt__ngram_discount(const rapt__ngram *lm, int order, int count);
  * vocab). */
 double rapt__ngram_prob(const rapt__ngram *lm, const int32_t *context, size_t n, int32_t id);
 
+/* What the model needs to know of the words before, for programs that grow sentences word by word in many ways: where
+ * the last 1, 2, … words are among the n-grams, as far as something was seen behind them. Equal states give equal
+ * probabilities for all that may follow. */
+typedef struct rapt__ngram_state {
+  uint32_t length, node[RAPT__NGRAM_MAX_ORDER - 1];
+} rapt__ngram_state;
+
+/* The state at the start of a sentence (of no context for a model of one stream), and the state of no context. */
+void rapt__ngram_begin(const rapt__ngram *lm, rapt__ngram_state *state);
+void rapt__ngram_no_context(rapt__ngram_state *state);
+/* p(id | state), the same number as from rapt__ngram_prob, and the state behind the id; `next` may be `state`. */
+double rapt__ngram_step(const rapt__ngram *lm, const rapt__ngram_state *state, int32_t id, rapt__ngram_state *next);
+
 /* out[i] = p(ids[i] | what precedes it), (count). As one stream (end = RAPT__NGRAM_STREAM) the context of the first
  * id is empty. With an end id contexts do not cross it: a sentence begins with the start marker if the model was
  * trained on sentences with that end, else with the end id itself. RAPT_EINVAL for an id outside the vocabulary. */

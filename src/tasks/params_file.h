@@ -6,5 +6,7 @@
 
 /* Every parameter under its name, atomically. `meta` is pairs of key and value ended by NULL, or NULL. */
 rapt_status rapt__params_write(const rapt_params *params, const char *path, const char *const *meta);
+/* Replaces every parameter by the tensor of its name; RAPT_EFORMAT names one that is missing or has another shape. */
+rapt_status rapt__params_read(rapt_params *params, const char *path);
 
 #endif

@@ -30,6 +30,13 @@ struct rapt__task {
    * plan is made first and the others use its memory. */
   int buckets;
   bool (*batch)(rapt__task *task, bool training, uint64_t index, rapt__batch *out);
+
+  /* Tasks whose batches go on where earlier ones stopped (the states of recurrent layers): called after each batch of training
+   * or evaluation with a finite loss, while its plan's results are there, so that `fill` can use them later. What training
+   * carries depends on weights that are gone by then and follows from no seed, so a checkpoint keeps these numbers. */
+  void (*carry)(rapt__task *task, rapt_plan *plan, bool training, int bucket, uint64_t index);
+  rapt_real *carried; /* of training, or NULL; the task's own */
+  int64_t carried_size;
 };
 
 #endif

@@ -1,5 +1,5 @@
-/* Checkpoints: values, optimizer state and the trainer's counters in one safetensors file. Random numbers and batches follow
- * from seed and step, so nothing else is needed to go on bit for bit. */
+/* Checkpoints: values, optimizer state, what the task carries from batch to batch, and the trainer's counters in one
+ * safetensors file. Random numbers and batches follow from seed and step, so nothing else is needed to go on bit for bit. */
 #include "train/trainer.h"
 
 #include "formats/safetensors.h"
@@ -16,7 +16,7 @@ static char *path_of(const rapt__trainer *t) { return rapt__path_join(t->ctx, t-
 rapt_status rapt__checkpoint_save(const rapt__trainer *t) {
   const rapt_params *p = t->params;
   rapt__st_type type = sizeof(real) == 8 ? RAPT__ST_F64 : RAPT__ST_F32;
-  rapt__st_entry entries[1 + RAPT__STATES + RAPT__AVERAGE_MOST];
+  rapt__st_entry entries[2 + RAPT__STATES + RAPT__AVERAGE_MOST];
   char averages[RAPT__AVERAGE_MOST][32];
   size_t n = 0;
   entries[n++] = (rapt__st_entry){"values", type, 1, {p->extent}, p->extent, (const uint8_t *)p->values};
@@ -27,6 +27,10 @@ rapt_status rapt__checkpoint_save(const rapt__trainer *t) {
     snprintf(averages[i], sizeof averages[i], "average.%lld", (long long)i);
     entries[n++] = (rapt__st_entry){averages[i], type, 1, {p->extent}, p->extent, (const uint8_t *)t->average.kept[i]};
   }
+  const rapt__task *task = t->task;
+  if (task->carried_size > 0)
+    entries[n++] =
+        (rapt__st_entry){"carried", type, 1, {task->carried_size}, task->carried_size, (const uint8_t *)task->carried};
   char step[32], best[40], best_step[32], worse[32], metrics[32], seconds[40], smooth[40], eval[40], steps[32],
       warmup[32], minutes[40], averaged[32], evaluated[32];
   snprintf(step, sizeof step, "%lld", (long long)t->step);
@@ -54,10 +58,10 @@ rapt_status rapt__checkpoint_save(const rapt__trainer *t) {
 }
 
 static rapt_status read_array(rapt__trainer *t, const rapt__safetensors *st, const char *path, const char *name,
-                              real *to) {
+                              int64_t size, real *to) {
   const rapt__st_entry *e = rapt__safetensors_find(st, name);
   rapt__st_type type = sizeof(real) == 8 ? RAPT__ST_F64 : RAPT__ST_F32;
-  if (!e || e->type != type || e->size != t->params->extent)
+  if (!e || e->type != type || e->size != size)
     return rapt__fail(t->ctx, RAPT_EFORMAT,
                       "%s: \"%s\" is missing or of another size: the checkpoint belongs to another model", path, name);
   memcpy(to, e->data, (size_t)e->size * sizeof *to);
@@ -78,16 +82,17 @@ static rapt_status read_averages(rapt__trainer *t, const rapt__safetensors *st, 
   for (int64_t i = 0; i < rapt__average_count(a); i++) {
     char name[32];
     snprintf(name, sizeof name, "average.%lld", (long long)i);
-    RAPT_TRY(read_array(t, st, path, name, a->kept[i]));
+    RAPT_TRY(read_array(t, st, path, name, t->params->extent, a->kept[i]));
   }
   return RAPT_OK;
 }
 
 static rapt_status read_all(rapt__trainer *t, const rapt__safetensors *st, const char *path) {
   rapt_params *p = t->params;
-  RAPT_TRY(read_array(t, st, path, "values", p->values));
+  RAPT_TRY(read_array(t, st, path, "values", p->extent, p->values));
   for (int i = 0; i < RAPT__STATES; i++)
-    if (p->state[i]) RAPT_TRY(read_array(t, st, path, state_names[i], p->state[i]));
+    if (p->state[i]) RAPT_TRY(read_array(t, st, path, state_names[i], p->extent, p->state[i]));
+  if (t->task->carried_size > 0) RAPT_TRY(read_array(t, st, path, "carried", t->task->carried_size, t->task->carried));
   if (t->average.size > 0) RAPT_TRY(read_averages(t, st, path));
   double step = number(st, "step"), metrics = number(st, "metrics_bytes"), worse = number(st, "worse"),
          best_step = number(st, "best_step");

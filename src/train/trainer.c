@@ -82,6 +82,7 @@ static rapt_status measure(loop *l, double *loss) {
     if (!task->fill_eval(task, p->plan, n)) break;
     RAPT_TRY(rapt_plan_run(p->plan, 0));
     sum += batch.weight * (double)*(real *)rapt_plan_data(p->plan, p->loss);
+    if (task->carry) task->carry(task, p->plan, false, batch.bucket, n);
     weight += batch.weight;
   }
   *loss = sum / weight;
@@ -197,6 +198,17 @@ static void fill_update(const rapt__trainer *t, rapt__train_plan *p) {
   *(real *)rapt_plan_data(p->plan, p->count) = (real)(t->step + 1);
 }
 
+/* Not from a step that went wrong: it will be run again to find the first bad tensor. */
+static void take_along(loop *l, rapt__train_plan *p, int64_t part) {
+  rapt__task *task = l->t->task;
+  if (!task->carry || !isfinite((double)*(real *)rapt_plan_data(p->plan, p->loss)) ||
+      (p->norm && !isfinite((double)*(real *)rapt_plan_data(p->plan, p->norm))))
+    return;
+  rapt__batch batch;
+  batch_of(task, true, index_of(l, part), &batch);
+  task->carry(task, p->plan, true, batch.bucket, index_of(l, part));
+}
+
 /* The weight of a step's batches, in all processes. */
 static double weigh_step(loop *l) {
   rapt__trainer *t = l->t;
@@ -226,6 +238,7 @@ static rapt_status run_batches(loop *l, double whole, double *loss, rapt__train_
       RAPT_TRY(rapt_plan_run(p->plan, index_of(l, i)));
     *loss += (double)*(real *)rapt_plan_data(p->plan, p->loss);
     *last = p;
+    take_along(l, p, i);
   }
   if (!l->spread) return RAPT_OK;
   if (l->plans.accumulate) RAPT_TRY(rapt__exchange_sum(t->ctx, t->params, sum));
@@ -299,7 +312,8 @@ static rapt_status agree(loop *l, bool *asked, bool *ended) {
 static rapt_status train(loop *l) {
   rapt__trainer *t = l->t;
   int64_t sampled = -1;
-  bool asked = false, ended = false; /* to stop, from outside; by patience */
+  bool asked = false;                                                        /* to stop, from outside */
+  bool ended = t->settings.patience > 0 && t->worse >= t->settings.patience; /* a resumed run that had ended early */
   /* A run that was stopped where an evaluation was due makes up for it. */
   RAPT_TRY(evaluate_when_due(l, &ended));
   RAPT_TRY(agree(l, &asked, &ended));
@@ -373,6 +387,10 @@ static void be_silent(rapt__trainer *t) {
 
 static rapt_status run(loop *l, bool resume) {
   rapt__trainer *t = l->t;
+  if (l->spread && t->task->carry)
+    return rapt__fail(
+        t->ctx, RAPT_EUNSUPPORTED,
+        "this training carries states from batch to batch, so its batches cannot be spread over processes");
   RAPT_TRY(rapt__plans_begin(&l->plans));
   RAPT_TRY(rapt__average_begin(&t->average, t->ctx, t->settings.average, t->params));
   if (resume && l->rank == 0) RAPT_TRY(rapt__checkpoint_load(t));

@@ -41,7 +41,7 @@ expect 2 '' 'usage: rapt' "$rapt"
 expect 0 'usage: rapt' '' "$rapt" --help
 expect 0 '^rapt [0-9]+\.[0-9]+\.[0-9]+$' '' "$rapt" --version
 expect 2 '' 'did you mean "train"' "$rapt" trian
-for c in recipes show explain train eval generate translate runs data bench doctor; do expect 0 "usage: rapt $c" '' "$rapt" "$c" --help; done
+for c in recipes show explain train eval generate score translate runs data align bench doctor; do expect 0 "usage: rapt $c" '' "$rapt" "$c" --help; done
 expect 0 '^gpt ' '' "$rapt" recipes
 expect 2 '' 'unexpected argument' "$rapt" recipes more
 expect 0 'model\.layers' '' "$rapt" show gpt
@@ -66,6 +66,60 @@ expect 2 '' 'data' "$rapt" train formal-algorithms data=text.txt out=refused
 expect 2 '' 'train\.steps' "$rapt" train formal-algorithms train.steps=3 out=refused
 expect 1 - '' test -e refused
 expect 0 'kernels' '' "$rapt" doctor
+
+# Scores: a worked example, ways to give files, what is refused.
+printf 'the cat sat on the mat\nan old man\n' >ref.txt
+printf 'on the mat the cat sat\nan old man\n' >hyp.txt
+printf 'the cat sat on the mat\nan old men\n' >near.txt
+printf '1-1 2-2 3p3\n' >gold.txt
+printf '0-0 2-2 3-1\n' >links.txt
+bleu='^BLEU\|nrefs:1\|case:mixed\|eff:no\|tok:13a\|smooth:exp\|version:[0-9.]+ = [0-9.]+ 100.0/85.7/60.0/16.7 \(BP = 1.000 ratio = 1.000 hyp_len = 9 ref_len = 9\)$'
+expect 0 "$bleu" '' "$rapt" score ref.txt hyp.txt
+expect 0 '^TER\|.* = 11\.11$' '' "$rapt" score ref.txt hyp.txt --metrics ter
+expect 0 '^WER\|.* = 66\.67 \(S = 0 D = 3 I = 3 hyp_len = 9 ref_len = 9\)$' '' "$rapt" score ref.txt hyp.txt --metrics=wer
+expect 0 '= 100\.0$' '' "$rapt" score ref.txt ref.txt --metrics chrf --chrf-word-order 2 --width 1
+expect 0 '^ *chrF2\+\+\|nrefs:2' '' "$rapt" score ref.txt near.txt hyp.txt --references 2 --metrics bleu,chrf --chrf-word-order 2
+"$rapt" score ref.txt hyp.txt --format json >file.json
+"$rapt" score ref.txt --format json <hyp.txt >piped.json
+"$rapt" score ref.txt - --format json <hyp.txt >dash.json
+same 'a file and standard input score differently' file.json piped.json
+same 'nothing and - score differently' piped.json dash.json
+expect 0 '^BLEU 13a [0-9.]+$' '' python3 -c '
+import json
+s = json.load(open("file.json"))
+print(s["name"], s["tok"], s["score"])'
+"$rapt" score ref.txt hyp.txt --sentence-level --metrics ter >lines.txt
+expect 0 'TER.* = 16\.67$' '' head -n 1 lines.txt
+expect 0 'TER.* = 0\.00$' '' tail -n 1 lines.txt
+expect 0 '^near\.txt .*\(p = [0-9.]+\)' '' "$rapt" score ref.txt hyp.txt near.txt --paired-bootstrap --samples 100
+"$rapt" score ref.txt hyp.txt near.txt --paired-randomization --metrics bleu,wer --format json --threads 1 >one.json
+"$rapt" score ref.txt hyp.txt near.txt --paired-randomization --metrics bleu,wer --format json --threads 2 >two.json
+same 'a test depends on threads' one.json two.json
+expect 0 '^hyp.txt None near.txt True$' '' python3 -c '
+import json
+a, b = json.load(open("one.json"))
+print(a["system"], a["WER"]["p_value"], b["system"], 0 < b["BLEU"]["p_value"] <= 1)'
+expect 0 ' \(μ = [0-9.]+ ± [0-9.]+\) ' '' "$rapt" score ref.txt hyp.txt --confidence --samples 50
+expect 0 '^AER = 40\.00 \(precision = 66\.67 recall = 50\.00 links = 3 sure = 2 possible = 3\)$' '' "$rapt" score --alignment gold.txt links.txt --gold-first 1
+expect 0 '"aer": 0,' 'never names word 0.*--gold-first 1' "$rapt" score --alignment gold.txt gold.txt --hyp-first 0 --format json
+printf 'one\n\377\n' >broken.txt
+: >blank.txt
+expect 1 '' '^rapt: broken\.txt: line 2 is not UTF-8$' "$rapt" score ref.txt broken.txt
+expect 1 '' '^rapt: blank\.txt is empty' "$rapt" score blank.txt hyp.txt
+expect 1 '' 'ref\.txt has 2 lines and gold\.txt has 1: line 2 of ref\.txt has no partner' "$rapt" score ref.txt gold.txt
+printf '1-1 0-2\n' >zero.txt
+expect 1 '' '^rapt: zero\.txt: line 1, column 5: word 0' "$rapt" score --alignment zero.txt links.txt --gold-first 1
+expect 1 '' 'nowhere' "$rapt" score ref.txt nowhere
+expect 2 '' 'which reference' "$rapt" score
+expect 2 '' 'did you mean "bleu"' "$rapt" score ref.txt hyp.txt --metrics blue
+expect 2 '' 'one of none, 13a' "$rapt" score ref.txt hyp.txt --tokenize 14
+expect 2 '' 'whole number' "$rapt" score ref.txt hyp.txt --chrf-word-order 1.5
+expect 2 '' 'unknown option' "$rapt" score ref.txt hyp.txt --fast
+expect 2 '' 'one metric and one system' "$rapt" score ref.txt hyp.txt near.txt --sentence-level
+expect 2 '' 'needs two of them' "$rapt" score ref.txt hyp.txt --paired-bootstrap
+expect 2 '' 'needs as many files' "$rapt" score ref.txt --references 3
+expect 2 '' 'read once' "$rapt" score - -
+expect 2 '' 'beside the gold one' "$rapt" score --alignment gold.txt
 expect 2 '' 'which recipe' "$rapt" train
 expect 2 '' 'did you mean "gpt"' "$rapt" train gptt
 expect 2 '' 'model\.layers' "$rapt" train gpt model.layer=2
@@ -108,6 +162,34 @@ expect 1 '' '`rapt data get ptb` fetches it' env RAPT_DATA="$data" RAPT_HOME="$w
 expect 1 '' 'is not there' env RAPT_DATA= RAPT_HOME="$work/other" "$rapt" train adam out=no-mnist
 expect 2 '' 'no file or data set "none.txt"' env RAPT_HOME="$work/other" "$rapt" train gpt data=none.txt out=no-text
 expect 1 '' 'is not there' env RAPT_DATA= "$rapt" data check custrev
+
+# Word alignment.
+for i in 1 2 3; do printf 'das haus\nein haus\nein buch\ndas buch ist klein\n'; done >words.de
+for i in 1 2 3; do printf 'the house\na house\na book\nthe book is small\n'; done >words.en
+expect 2 '' 'which two files' "$rapt" align words.de
+expect 2 '' 'unexpected argument "c"' "$rapt" align a b c
+expect 2 '' 'unknown option "--fast"' "$rapt" align a b --fast
+expect 2 '' 'did you mean "hmm"' "$rapt" align words.de words.en --model hm
+expect 2 '' 'did you mean "gdfa"' "$rapt" align words.de words.en --symmetrise=gdf
+expect 2 '' 'from 1 to 1000' "$rapt" align words.de words.en --rounds 0
+expect 0 '^0-0 1-1 2-2 3-3$' '' "$rapt" align words.de words.en
+expect 0 '^0-0 1-1$' '' "$rapt" align words.de words.en --model ibm1 --symmetrise intersection --rounds 10
+"$rapt" align words.de words.en --threads 1 >one.align
+gzip -k words.de words.en
+"$rapt" align words.de.gz words.en.gz --threads 3 >three.align
+same 'alignment by one thread, and by three of gzipped files' one.align three.align
+expect 0 '^12$' '' sh -c 'wc -l <one.align'
+expect 1 '' 'cannot open it|No such file' "$rapt" align words.de nowhere.en
+head -n 5 words.en >short.en
+expect 1 '' 'words\.de has 12 lines and short\.en has 5; line 6 ' "$rapt" align words.de short.en
+printf 'a\n\nb\n' >hole.en
+expect 1 '' 'hole\.en:2: the line has no words' "$rapt" align words.de hole.en
+printf 'a\nb \303\050\n' >bad.en
+expect 1 '' 'bad\.en:2: byte 3 of the line \(0xc3\) is not UTF-8' "$rapt" align words.de bad.en
+{ echo a; yes w | head -n 5000 | tr '\n' ' '; echo; } >long.en
+expect 1 '' 'long\.en:2: the line has more than 1000 words' "$rapt" align words.de long.en
+: >empty.en
+expect 1 '' 'empty\.en: the file is empty' "$rapt" align words.de empty.en
 
 expect 1 '' 'data is not UTF-8' "$rapt" train gpt data=./$'\xff' out=bytes
 expect 0 '^gpt-0\.8m .*takes settings' '' "$rapt" bench --list
@@ -269,6 +351,21 @@ printf 'recipe: gpt\ntrain:\n  step: 3\n' >bad.yaml
 expect 2 '' 'bad.yaml:3.*train.steps' "$rapt" train bad.yaml
 printf 'recipe: [gpt]\n' >list.yaml
 expect 1 '' 'list.yaml:1' "$rapt" train list.yaml
+
+# Music: files of both kinds, the standard output unless it is a terminal, options of the other kind of model.
+echo '{"train": [[[60], [67]], [[67], [60]]], "valid": [[[60], [67]]], "test": [[[67], [60]]]}' >pieces.json
+expect 0 'test' 'done: tune' "$rapt" train gru-music data=pieces.json out=tune train.steps=3 train.batch=2
+expect 0 - '' "$rapt" generate tune --frames 8 --seed 3 --out song.mid
+expect 0 '^MThd' '' "$rapt" generate tune --frames 8 --seed 3
+same 'MIDI differs from MIDI' out.txt song.mid
+expect 0 - '' "$rapt" generate tune --frames 2 --tempo 600 --out song.wav
+expect 0 '^RIFF' '' head -c 4 song.wav
+expect 1 '' 'neither in' "$rapt" generate tune --out song.mp3
+expect 2 '' 'writes music, not text' "$rapt" generate tune --prompt hm
+expect 2 '' 'writes text, not music' "$rapt" generate one --frames 3
+expect 2 - - script -qec "'$rapt' generate tune" terminal.txt
+expect 0 'say --out FILE.mid' '' cat terminal.txt
+expect 1 '' 'the model writes music' "$rapt" eval tune text.txt
 
 # Ctrl-C saves; going on gives the weights of the run that was never stopped.
 # shellcheck disable=SC2086

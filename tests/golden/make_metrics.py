@@ -1,13 +1,21 @@
 #!/usr/bin/env python3
 """Writes metrics.json: what sacrebleu says of sentences made here, and of Multi30K's test set under changes that
-test_metrics.c makes too; Unicode's classes and lower case as Python has them; error rates and alignment error rates by
+test_metrics_golden.c makes too; Unicode's classes and lower case as Python has them; error rates and alignment error rates by
 plain algorithms.
 
 Needs sacrebleu 2.6.0, regex and RAPT_DATA. Usage: make_metrics.py > tests/golden/metrics.json
 """
-import gzip, json, os, random, sys, unicodedata
+import functools, gzip, json, os, random, unicodedata
 import regex
+import sacrebleu.metrics.ter
 from sacrebleu.metrics import BLEU, CHRF, TER
+from sacrebleu import significance
+from sacrebleu.significance import PairedTest
+
+# Many cases ask for the same edits again: most of the time would go there.
+edit_rate = sacrebleu.metrics.ter.translation_edit_rate
+remembered = functools.lru_cache(None)(lambda hyp, ref: edit_rate(list(hyp), list(ref)))
+sacrebleu.metrics.ter.translation_edit_rate = lambda hyp, ref: remembered(tuple(hyp), tuple(ref))
 
 rng = random.Random(7)
 NOUNS = "dog woman river market bicycle window teacher ball train garden horse bridge kitchen crowd guitar lamp".split()
@@ -69,6 +77,16 @@ EDGES = [  # hypothesis, reference
     (" ".join(str(i % 7) for i in range(150)), " ".join(str(i * 3 % 7) for i in range(140))),
     ("one two", " ".join(str(i) for i in range(130)) + " one two"), (" ".join(str(i) for i in range(130)) + " one two", "one two"),
     (" ".join(str(i * i % 11) for i in range(70)), " ".join(str(i * i * i % 11) for i in range(75))),
+    # TER tokenizes references twice, which is not the same as once
+    ("x . . 5 end's.", "x..5 (.,5 end's."), ("a , , 5 dog 's we 's", "a,,5 dog's we's,"), (" .5 leads", ".5 leads"),
+    # a block of ten words, and of eleven, behind thirty others
+    *[(" ".join("m%d" % i for i in range(n)) + " " + " ".join("s%d" % i for i in range(30)),
+       " ".join("s%d" % i for i in range(30)) + " " + " ".join("m%d" % i for i in range(n))) for n in (9, 10, 11)],
+    # common words that lie k places off the diagonal
+    *[(" ".join("h%d" % i for i in range(k)) + " " + " ".join("c%d" % i for i in range(60)),
+       " ".join("c%d" % i for i in range(60)) + " " + " ".join("r%d" % i for i in range(k))) for k in (23, 24, 25, 26)],
+    *[(" ".join("c%d" % i for i in range(60)) + " " + " ".join("r%d" % i for i in range(k)),
+       " ".join("h%d" % i for i in range(k)) + " " + " ".join("c%d" % i for i in range(60))) for k in (23, 24, 25, 26)],
     ("zwei Hunde spielen im Park mit einem Ball und ein Mann sieht zu", "ein Mann sieht zu und zwei Hunde spielen mit einem Ball im Park"),
 ]
 
@@ -80,6 +98,8 @@ def sets():
         "made": ([changed(l) for l in plain], [plain, [changed(l) for l in plain], [changed(l) for l in plain]]),
         "edges": ([h for h, _ in EDGES], [[r for _, r in EDGES], [h[::-1] for h, _ in EDGES]]),
         "long": ([changed(changed(changed(l))) for l in long], [long]),
+        "search": tuple(f(["".join(rng.choice("abcdefghi") + " " for _ in range(rng.randrange(18, 45))) for _ in range(80)])
+                        for f in (lambda h: h, lambda r: [r])),
         "lines": (["one-\ntwo\nthree\n-four 's\nfive's"], [["onetwo three -\nfour five 's"]]),
         "short": (["a b", "c"], [["a b", "c d"]]),
         "none": (["a b c", "d e"], [["f g h", "i j"]]),
@@ -128,7 +148,8 @@ def cases(texts):
     out = []
     for name, (hyps, refs) in texts.items():
         counts = sorted({1, len(refs)})
-        for kind, settings in (("bleu", BLEUS), ("chrf", CHRFS), ("ter", TERS)):
+        every = (("bleu", BLEUS), ("chrf", CHRFS), ("ter", TERS))
+        for kind, settings in (("ter", [{}]),) if name == "search" else every:
             for options in settings:
                 for n in counts:
                     out.append(case(name, kind, options, hyps, refs[:n]))
@@ -136,7 +157,7 @@ def cases(texts):
 
 
 def dropped(line):
-    """Every fifth word left out, the last two moved to the front; test_metrics.c does the same."""
+    """Every fifth word left out, the last two moved to the front; test_metrics_golden.c does the same."""
     words = [w for i, w in enumerate(line.split(" ")) if i % 5 != 4]
     return " ".join(words[-2:] + words[:-2])
 
@@ -151,6 +172,28 @@ def multi30k():
         for kind, options in (("bleu", {}), ("bleu", {"tokenize": "intl", "lowercase": True}), ("chrf", {}),
                               ("chrf", {"word_order": 2}), ("ter", {}), ("ter", {"normalized": True, "no_punct": True})):
             out.append(case(name, kind, options, hyps, refs, sentences=False))
+    return out
+
+
+def comparisons(texts):
+    """Paired tests with numpy's random numbers: rapt's agree within sampling error. p_ties counts differences as large as
+    the one that is seen too, as rapt does; the same where there are none, as in BLEU and chrF."""
+    def with_ties(stats, difference):
+        return ((stats >= difference - 1e-9).sum().item() + 1) / (len(stats) + 1)
+    hyps, refs = texts["made"]
+    systems = [("a", hyps), ("b", refs[1]), ("c", refs[2])]
+    out = []
+    for test, samples in (("bs", 4000), ("ar", 4000)):
+        metrics = {"BLEU": BLEU(references=refs[:1]), "CHRF": CHRF(references=refs[:1]), "TER": TER(references=refs[:1])}
+        _, scores = PairedTest(systems, metrics, None, test_type=test, n_samples=samples)()
+        original, significance._compute_p_value = significance._compute_p_value, with_ties
+        _, tied = PairedTest(systems, metrics, None, test_type=test, n_samples=samples)()
+        significance._compute_p_value = original
+        for metric, name in (("bleu", "BLEU"), ("chrf", "chrF2"), ("ter", "TER")):
+            out.append({"test": test, "samples": samples, "metric": metric, "options": {}, "systems": [
+                {k: None if v is None else float(v) for k, v in (("score", r.score), ("mean", r.mean), ("interval", r.ci),
+                                                                ("p", r.p_value), ("p_ties", t.p_value))}
+                for r, t in zip(scores[name], tied[name])]})
     return out
 
 
@@ -233,6 +276,6 @@ def lines(values):
 texts = sets()
 made = texts["made"]
 out = {"sets": {k: {"hypotheses": h, "references": r} for k, (h, r) in texts.items()}, "cases": cases(texts),
-       "multi30k": multi30k(), "unicode": unicode(),
+       "multi30k": multi30k(), "comparisons": comparisons(texts), "unicode": unicode(),
        "errors": [errors(h, r) for h, r in zip(made[0], made[1][0])], "alignments": alignments()}
 print("{%s}" % ",\n".join('"%s":%s' % (k, lines(v) if isinstance(v, list) else compact(v)) for k, v in out.items()))

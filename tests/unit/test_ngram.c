@@ -134,6 +134,37 @@ static void test_boundaries(void **state) {
   rapt__ngram_free(lm);
 }
 
+/* Word by word through states: the same numbers, with and without sentences, at every order. */
+static void test_states(void **state) {
+  (void)state;
+  enum { COUNT = 3000, HELD = 800 };
+  int32_t ids[COUNT], held[HELD];
+  sample(21, COUNT, ids);
+  sample(22, HELD, held);
+  for (int order = 1; order <= RAPT__NGRAM_MAX_ORDER; order++)
+    for (int sentences = 0; sentences < 2; sentences++) {
+      rapt__ngram *lm;
+      rapt__ngram_state at;
+      /* One word more than what occurs, and two ids that are none. */
+      if (sentences)
+        assert_int_equal(rapt__ngram_train_sentences(ctx, ids, COUNT, VOCAB + 1, END, order, true, &lm), RAPT_OK);
+      else
+        assert_int_equal(rapt__ngram_train(ctx, ids, COUNT, VOCAB + 1, order, true, &lm), RAPT_OK);
+      int32_t context[HELD + 1] = {rapt__ngram_start(lm)};
+      size_t n = sentences ? 1 : 0;
+      rapt__ngram_begin(lm, &at);
+      for (size_t i = 0; i < HELD; i++) {
+        int32_t word = i % 50 == 49 ? VOCAB : held[i];
+        assert_true(rapt__ngram_step(lm, &at, word, &at) == rapt__ngram_prob(lm, context, n, word));
+        context[n++] = word;
+      }
+      rapt__ngram_no_context(&at);
+      assert_true(rapt__ngram_step(lm, &at, 3, &at) == rapt__ngram_prob(lm, NULL, 0, 3));
+      assert_true(rapt__ngram_step(lm, &at, VOCAB + 1, &at) == 0 && rapt__ngram_step(lm, &at, -1, &at) == 0);
+      rapt__ngram_free(lm);
+    }
+}
+
 /* Printed by tests/golden/kn_reference.py. */
 static const struct {
   bool modified;
@@ -368,9 +399,9 @@ static void test_penn_treebank(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_by_hand),    cmocka_unit_test(test_sums_to_one),   cmocka_unit_test(test_reference),
-      cmocka_unit_test(test_mixture),    cmocka_unit_test(test_refusals),      cmocka_unit_test(test_out_of_memory),
-      cmocka_unit_test(test_boundaries), cmocka_unit_test(test_penn_treebank),
+      cmocka_unit_test(test_by_hand),    cmocka_unit_test(test_sums_to_one), cmocka_unit_test(test_reference),
+      cmocka_unit_test(test_mixture),    cmocka_unit_test(test_refusals),    cmocka_unit_test(test_out_of_memory),
+      cmocka_unit_test(test_boundaries), cmocka_unit_test(test_states),      cmocka_unit_test(test_penn_treebank),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -72,7 +72,7 @@ static void assert_same_bits(const run *a, const run *b, const rapt_tensor *ta, 
 static void threads_do_not_matter(void **state) {
   (void)state;
   static const rapt__nn_recurrent_options kinds[] = {
-      {.units = H, .layers = 2, .bidirectional = true, .dropout = 0.2},
+      {.units = H, .layers = 2, .bidirectional = true, .dropout = 0.2, .weight_noise = 0.1},
       {.units = H, .projection = 9, .peepholes = true, .zoneout_h = 0.2, .zoneout_c = 0.3}};
   static const rapt_cell cells[] = {RAPT_RNN_TANH, RAPT_LSTM, RAPT_GRU, RAPT_GRU_BEFORE, RAPT_LSTM};
   for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {

@@ -149,6 +149,52 @@ static void made_sentences(void **state) {
   close_context(&memory, ctx);
 }
 
+/* sacrebleu's tests of three systems, with its own random numbers: a mean, a quantile and a share of N samples are
+ * uncertain by about s/√N, 2 s/√N and √(p (1 − p)/N), here in both programs; four such deviations are allowed. TER has
+ * ties, which sacrebleu does not count. */
+static void within_sampling_error(void **state) {
+  (void)state;
+  counted_memory memory;
+  rapt_context *ctx = counted_context(&memory, 1);
+  const json_t *made = get(get(golden, "sets"), "made"), *references = get(made, "references");
+  rapt_segment *text[] = {segments_of(get(made, "hypotheses")), segments_of(json_array_get(references, 1)),
+                          segments_of(json_array_get(references, 2)), segments_of(json_array_get(references, 0))};
+  int64_t segments = (int64_t)json_array_size(get(made, "hypotheses"));
+  json_t *item;
+  size_t at;
+  assert_int_equal(json_array_size(get(golden, "comparisons")), 6);
+  json_array_foreach(get(golden, "comparisons"), at, item) {
+    rapt_metric m = metric_of(item);
+    double *stats[3];
+    for (int s = 0; s < 3; s++) {
+      stats[s] = calloc((size_t)segments * (size_t)rapt_metric_width(&m), sizeof(double));
+      assert_ok(ctx, rapt_metric_stats(ctx, &m, text[s], (const rapt_segment *const *)&text[3], 1, segments, stats[s]));
+    }
+    bool bootstrap = strcmp(json_string_value(get(item, "test")), "bs") == 0;
+    int64_t samples = json_integer_value(get(item, "samples"));
+    rapt_compared out[3];
+    assert_ok(ctx, (bootstrap ? rapt_metric_bootstrap : rapt_metric_randomize)(ctx, &m, (const double *const *)stats, 3,
+                                                                               segments, samples, 12345, out));
+    for (int s = 0; s < 3; s++) {
+      const json_t *want = json_array_get(get(item, "systems"), (size_t)s);
+      double root = sqrt(2.0 / (double)samples);
+      assert_close(out[s].score, json_number_value(get(want, "score")), "score of comparison", (int)at);
+      if (bootstrap) {
+        double interval = json_number_value(get(want, "interval")), deviation = interval / 1.96;
+        assert_true(fabs(out[s].mean - json_number_value(get(want, "mean"))) < 4 * root * deviation);
+        assert_true(fabs(out[s].interval - interval) < 8 * root * deviation);
+      }
+      if (s == 0) continue;
+      double p = json_number_value(get(want, m.kind == RAPT_TER ? "p_ties" : "p"));
+      if (!(fabs(out[s].p - p) <= 4 * root * sqrt(p * (1 - p)) + 2.0 / (double)samples))
+        fail_msg("comparison %d, system %d: p is %g instead of %g", (int)at, s, out[s].p, p);
+    }
+    for (int s = 0; s < 3; s++) free(stats[s]);
+  }
+  for (int i = 0; i < 4; i++) free(text[i]);
+  close_context(&memory, ctx);
+}
+
 /* A language of Multi30K's test set, read as the command reads files. */
 typedef struct language {
   char *text;
@@ -355,6 +401,7 @@ static void alignment_error_rate(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(made_sentences),        cmocka_unit_test(real_sentences),
                                      cmocka_unit_test(classes_of_characters), cmocka_unit_test(capital_sigma),
-                                     cmocka_unit_test(error_rates),           cmocka_unit_test(alignment_error_rate)};
-  return cmocka_run_group_tests_name("metrics", tests, begin, end);
+                                     cmocka_unit_test(error_rates),           cmocka_unit_test(within_sampling_error),
+                                     cmocka_unit_test(alignment_error_rate)};
+  return cmocka_run_group_tests_name("metrics_golden", tests, begin, end);
 }
