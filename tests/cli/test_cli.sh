@@ -397,17 +397,17 @@ expect 0 '^1e-3 +all +[0-9.]+ ± [0-9.e-]+ ' 'done: sweeps/gpt' "$rapt" sweep gp
 same 'results.csv differs from --csv' table.csv sweeps/gpt/results.csv
 expect 0 '</svg>' '' cat sweeps/gpt/sweep.html
 # shellcheck disable=SC2086
-"$rapt" sweep gpt data=text.txt train.lr=1e-3,1e-2 seed=1..3 train.steps=4 $small --json >sweep.json 2>err.txt
+"$rapt" sweep gpt data=text.txt train.lr=1e-3,1e-2 seed=1..3 train.steps=4 $small --json >sweep.json 2>sweep.err
 expect 0 '^6 2 3$' '' python3 -c '
 import json
 sweep = json.load(open("sweep.json"))
 print(len(sweep["runs"]), len(sweep["combinations"]), sweep["combinations"][1]["done"])'
-expect 0 '^2$' '' grep -c begins err.txt
+expect 0 '^2$' '' grep -c begins sweep.err
 # shellcheck disable=SC2086
 expect 1 '' 'train\.steps is "4" there and "5" here' "$rapt" sweep gpt data=text.txt train.lr=1e-3,1e-2 train.steps=5 $small seed=1,2
 printf x >short.txt
 # shellcheck disable=SC2086
-expect 1 '^short\.txt +failed +- +the text is too short' 'done: swept' "$rapt" sweep gpt data=short.txt,text.txt out=swept train.steps=4 $small
+expect 1 '^short\.txt +- +failed +- +the text is too short' 'done: swept' "$rapt" sweep gpt data=short.txt,text.txt out=swept train.steps=4 $small
 # shellcheck disable=SC2086
 "$rapt" sweep gpt data=text.txt seed=1 out=slow train.steps=400 train.sample_every=0 $small >out.txt 2>err.txt &
 for _ in $(seq 400); do
