@@ -49,9 +49,10 @@ static int show_results(rapt_context *ctx, rapt_sweep *sweep, const sweep_wish *
   if (code == EXIT_DONE && rapt_sweep_save(ctx, sweep) != RAPT_OK) code = cli_failed(ctx);
   if (code == EXIT_DONE && wish->csv) code = write_csv(ctx, sweep, wish->csv);
   if (code != EXIT_DONE) return code;
-  size_t left = count_in(sweep, RAPT_SWEEP_PLANNED) + count_in(sweep, RAPT_SWEEP_STOPPED);
+  size_t left =
+      count_in(sweep, RAPT_SWEEP_PLANNED) + count_in(sweep, RAPT_SWEEP_STOPPED) + count_in(sweep, RAPT_SWEEP_RUNNING);
   if (left)
-    fprintf(stderr, "%zu runs are left; %s goes on\n", left, again);
+    fprintf(stderr, "not done: %zu of %zu; %s goes on\n", left, rapt_sweep_count(sweep), again);
   else
     fprintf(stderr, "done: %s (open %s/sweep.html)\n", rapt_sweep_dir(sweep), rapt_sweep_dir(sweep));
   return count_in(sweep, RAPT_SWEEP_FAILED) ? EXIT_FAILED : EXIT_DONE;

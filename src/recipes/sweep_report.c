@@ -114,12 +114,12 @@ static rapt_status write_page(rapt_sweep *sweep, const char *path, const char *t
                                                sweep->jobs, sweep->jobs == 1 ? "" : "s");
   const char *const(*figures)[4] = figures_of(sweep);
   if (!title || !environment || !figures) return RAPT_ENOMEM;
-  rapt__report_section sections[2] = {{.heading = "Runs", .verbatim = table}, {.heading = "Plot", .svg = svg}};
+  rapt__report_section sections[2] = {{.heading = "Plot", .svg = svg}, {.heading = "Runs", .verbatim = table}};
   rapt__report report = {.title = title,
                          .paper = info ? info->paper : NULL,
                          .figures = figures,
                          .figure_count = sweep->count / sweep->seeds,
-                         .sections = sections,
+                         .sections = sections + !svg,
                          .section_count = svg ? 2 : 1,
                          .command = sweep->command,
                          .environment = environment};

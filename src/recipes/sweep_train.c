@@ -93,7 +93,11 @@ static rapt_status remove_file(rapt_context *ctx, const char *dir, const char *n
   return status;
 }
 
-static rapt_status begin(work *w, child *c, rapt_sweep_run *run, bool resume) {
+/* How a run begins: it is new; it goes on; it could not go on and begins once more, in the same place. */
+typedef enum start { FRESH, RESUME, ANEW } start;
+
+static rapt_status begin(work *w, child *c, rapt_sweep_run *run, start how) {
+  bool resume = how == RESUME;
   rapt__arena arena;
   rapt__arena_init(&arena, w->ctx);
   const char **arguments = rapt__arena_new(&arena, (size_t)run->setting_count + 6, sizeof *arguments);
@@ -101,8 +105,7 @@ static rapt_status begin(work *w, child *c, rapt_sweep_run *run, bool resume) {
              *out = rapt__arena_format(&arena, "out=%s", run->dir);
   rapt_status status = arguments && log && out ? rapt__make_dirs(w->ctx, run->dir) : RAPT_ENOMEM;
   if (status == RAPT_OK) status = remove_file(w->ctx, run->dir, "result.json");
-  /* A run that cannot go on is begun anew, in the same place. */
-  if (status == RAPT_OK && !resume) status = remove_file(w->ctx, run->dir, "run.json");
+  if (status == RAPT_OK && how == ANEW) status = remove_file(w->ctx, run->dir, "run.json");
   if (status == RAPT_OK) {
     size_t n = 0;
     arguments[n++] = w->options->program;
@@ -187,7 +190,7 @@ static rapt_status finish(work *w, child *c, int code) {
   rapt_sweep_run *run = c->run;
   bool well = WIFEXITED(code) && WEXITSTATUS(code) == 0;
   c->pid = 0;
-  if (!well && c->resumed && !c->told) return begin(w, c, run, false);
+  if (!well && c->resumed && !c->told) return begin(w, c, run, ANEW);
   if (!well && c->told)
     RAPT_TRY(rapt__sweep_look(w->sweep, run)); /* killed before it could save, or with its own kind of end */
   else
@@ -202,22 +205,31 @@ static rapt_status finish(work *w, child *c, int code) {
 
 /* ---- All of them ------------------------------------------------------------------------------------------------- */
 
-/* The next run of our share that is to be done; NULL: there is none. */
-static rapt_sweep_run *next_run(work *w) {
-  while (w->next < w->sweep->count) {
+static bool is_to_do(const rapt_sweep_run *run) {
+  return run->state == RAPT_SWEEP_PLANNED || run->state == RAPT_SWEEP_STOPPED;
+}
+
+/* The next run of our share that is to be done; NULL: there is none. Another process may have begun it by now. */
+static rapt_status next_run(work *w, rapt_sweep_run **out) {
+  for (*out = NULL; w->next < w->sweep->count; w->next += w->step) {
     rapt_sweep_run *run = &w->sweep->runs[w->next];
+    if (!is_to_do(run)) continue;
+    RAPT_TRY(rapt__sweep_look(w->sweep, run));
+    if (!is_to_do(run)) continue;
     w->next += w->step;
-    if (run->state == RAPT_SWEEP_PLANNED || run->state == RAPT_SWEEP_STOPPED) return run;
+    *out = run;
+    return RAPT_OK;
   }
-  return NULL;
+  return RAPT_OK;
 }
 
 static rapt_status fill_slots(work *w) {
   for (int i = 0; i < w->jobs && !is_interrupted(w); i++) {
     if (w->children[i].pid) continue;
-    rapt_sweep_run *run = next_run(w);
+    rapt_sweep_run *run;
+    RAPT_TRY(next_run(w, &run));
     if (!run) return RAPT_OK;
-    RAPT_TRY(begin(w, &w->children[i], run, run->state == RAPT_SWEEP_STOPPED));
+    RAPT_TRY(begin(w, &w->children[i], run, run->state == RAPT_SWEEP_STOPPED ? RESUME : FRESH));
     tell(w, run);
   }
   return RAPT_OK;
@@ -284,7 +296,7 @@ static rapt_status train_share(work *w) {
     rapt_sweep_run *run = &w->sweep->runs[i];
     run->earlier = run->state == RAPT_SWEEP_DONE;
     if (run->earlier || run->state == RAPT_SWEEP_SKIPPED) w->ended++;
-    if (i % w->step == w->next && (run->state == RAPT_SWEEP_PLANNED || run->state == RAPT_SWEEP_STOPPED)) left++;
+    if (i % w->step == w->next && is_to_do(run)) left++;
   }
   share_processors(w, left);
   RAPT_TRY(rapt__make_dirs(w->ctx, w->sweep->dir));
