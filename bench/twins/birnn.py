@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A twin of the recipe birnn in plain PyTorch: bidirectional, delayed and merged recurrent nets (Schuster & Paliwal 1997).
+"""A twin of the recipe birnn in plain PyTorch: bidirectional, delayed and merged nets (Schuster & Paliwal 1997).
 
 Same data, networks and settings as the recipe's defaults, written apart from the C code; initial weights, the order of
 sequences and the numbers of the regression come from PyTorch's generator. Features of speech come from
@@ -17,7 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests" / "
 
 
 class Net(nn.Module):
-    """A tanh layer that reads forwards, backwards or both ways, with learnt first states, under a linear output layer."""
+    """A tanh layer that reads forwards, backwards or both ways, with learnt first states, under a linear layer."""
 
     def __init__(self, inputs, units, outputs, direction):
         super().__init__()
@@ -95,8 +95,8 @@ def train(data, direction, delay, units, outputs, a):
             if loss < best:
                 best, state = loss, {k: v.clone() for k, v in net.state_dict().items()}
     net.load_state_dict(state)
-    print("%s, delay %d: validation %.5g, %.0f s" % (direction, delay, best, time.process_time() - work), file=sys.stderr,
-          flush=True)
+    print("%s, delay %d: validation %.5g, %.0f s" % (direction, delay, best, time.process_time() - work),
+          file=sys.stderr, flush=True)
     return net, best
 
 

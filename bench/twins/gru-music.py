@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """A twin of the recipe gru-music in plain PyTorch: tanh, LSTM and GRU layers over Bach's chorales (Chung et al. 2014).
 
-Same data, networks and settings as the recipe's defaults, written apart from the C code. Weights, noise and the order of the
-pieces come from PyTorch's generator. The net of the lowest validation loss is the one that is judged; the test pieces are read
-after all nets are trained. Prints one line of JSON. Needs torch. Example: gru-music.py --data jsb-chorales-quarter.json
+Same data, networks and settings as the recipe's defaults, written apart from the C code. Weights, noise and the order of
+the pieces come from PyTorch's generator. The net of the lowest validation loss is the one that is judged; the test pieces
+are read after all nets are trained. Prints one line of JSON. Needs torch. Example: gru-music.py --data jsb-chorales-quarter.json
 """
 import argparse, json, math, sys, time
 
@@ -111,7 +111,8 @@ def main():
     p.add_argument("--data", required=True, help="jsb-chorales-quarter.json")
     for name, kind, value in (("steps", int, 8000), ("batch", int, 8), ("lr", float, 3e-3), ("min-lr", float, 1e-4),
                               ("warmup", int, 100), ("beta2", float, 0.95), ("eps", float, 1e-5), ("clip", float, 1.0),
-                              ("noise", float, 0.075), ("eval-every", int, 50), ("patience", int, 40), ("seed", int, 1)):
+                              ("noise", float, 0.075), ("eval-every", int, 50), ("patience", int, 40),
+                              ("seed", int, 1)):
         p.add_argument("--" + name, type=kind, default=value)
     p.add_argument("--cells", default="tanh,lstm,gru")
     p.add_argument("--no-test", action="store_true", help="the test pieces are not read")

@@ -22,16 +22,17 @@ typedef struct rapt_music_options {
   uint64_t seed;
 } rapt_music_options;
 
-/* Lets a model of kind RAPT_KIND_MUSIC write a piece, frame after frame, from silence on. rapt_context_interrupt stops it. */
+/* Lets a model of kind RAPT_KIND_MUSIC write a piece, frame after frame, from silence on. rapt_context_interrupt
+ * stops it. */
 RAPT_API rapt_status rapt_music_generate(rapt_model *model, const rapt_music_options *options, rapt_roll **out);
 RAPT_API void rapt_roll_free(rapt_context *ctx, rapt_roll *roll);
 
-/* A standard MIDI file (format 0): a frame is a quarter note, `tempo` of them a minute (4 to 1000); a note that sounds in
- * frames one after the other is held. Handed over in one call of `write`. */
+/* A standard MIDI file (format 0): a frame is a quarter note, `tempo` of them a minute (4 to 1000); a note that
+ * sounds in frames one after the other is held. Handed over in one call of `write`. */
 RAPT_API rapt_status rapt_roll_midi(rapt_context *ctx, const rapt_roll *roll, double tempo, rapt_stream_fn write,
                                     void *user);
-/* A file by its name's ending: .mid is MIDI; .wav is sound, a few sine waves a note, 22,050 samples a second. The file is
- * replaced as a whole. */
+/* A file by its name's ending: .mid is MIDI; .wav is sound, a few sine waves a note, 22,050 samples a second. The
+ * file is replaced as a whole. */
 RAPT_API rapt_status rapt_roll_save(rapt_context *ctx, const rapt_roll *roll, double tempo, const char *path);
 
 #ifdef __cplusplus

@@ -99,8 +99,8 @@ RAPT_API rapt_tensor *rapt_layer_norm(rapt_tensor *x, rapt_tensor *weight, rapt_
 RAPT_API rapt_tensor *rapt_rms_norm(rapt_tensor *x, rapt_tensor *weight, double eps);
 /* Zeroes elements with probability p and scales the others by 1/(1 − p). (Srivastava et al. 2014) p = 0 gives x itself. */
 RAPT_API rapt_tensor *rapt_dropout(rapt_tensor *x, double p);
-/* x + noise of mean 0 and this standard deviation, drawn anew in every run of a plan; the gradient is that of x. On weights
- * it is weight noise (Graves 2011). deviation = 0 gives x itself. */
+/* x + noise of mean 0 and this standard deviation, drawn anew in every run of a plan; the gradient is that of x. On
+ * weights it is weight noise (Graves 2011). deviation = 0 gives x itself. */
 RAPT_API rapt_tensor *rapt_gaussian_noise(rapt_tensor *x, double deviation);
 
 /* ---- Indices ------------------------------------------------------------------------------------------------------ */

@@ -1,5 +1,5 @@
-/* Pieces as piano rolls (Boulanger-Lewandowski et al. 2012) from a JSON file: {"train", "valid", "test"}, each a list of pieces,
- * a piece a list of frames, a frame the list of the notes that sound, as MIDI numbers 21 to 108. */
+/* Pieces as piano rolls (Boulanger-Lewandowski et al. 2012) from a JSON file: {"train", "valid", "test"}, each a
+ * list of pieces, a piece a list of frames, a frame the list of the notes that sound, as MIDI numbers 21 to 108. */
 #ifndef RAPT_SRC_DATA_CHORALES_H
 #define RAPT_SRC_DATA_CHORALES_H
 
@@ -14,7 +14,8 @@ typedef struct rapt__chorales {
   size_t begin[RAPT__CHORALES_PARTS + 1];
 } rapt__chorales;
 
-/* Reads the parts [first, last]; the others stay empty. RAPT_EFORMAT names part, piece, frame. Free it after a failure too. */
+/* Reads the parts [first, last]; the others stay empty. RAPT_EFORMAT names part, piece, frame. Free it after a
+ * failure too. */
 rapt_status rapt__chorales_read(rapt_context *ctx, const char *path, int first, int last, rapt__chorales *out);
 void rapt__chorales_free(rapt__chorales *chorales);
 

@@ -1,4 +1,5 @@
-/* Spoken digits (the Free Spoken Digit Dataset) as mel-frequency cepstral coefficients, from the archive as it is handed out. */
+/* Spoken digits (the Free Spoken Digit Dataset) as mel-frequency cepstral coefficients, from the archive as it is
+ * handed out. */
 #ifndef RAPT_SRC_DATA_DIGITS_H
 #define RAPT_SRC_DATA_DIGITS_H
 
@@ -16,8 +17,8 @@ typedef struct rapt__digits {
   size_t count, capacity;
 } rapt__digits;
 
-/* Reads a tar archive, plain or gzipped, whose members …/DIGIT_SPEAKER_TAKE.wav are recordings of one channel and 16 bits;
- * others are passed over. RAPT_EFORMAT names the member. Free it after a failure too. */
+/* Reads a tar archive, plain or gzipped, whose members …/DIGIT_SPEAKER_TAKE.wav are recordings of one channel and 16
+ * bits; others are passed over. RAPT_EFORMAT names the member. Free it after a failure too. */
 rapt_status rapt__digits_read(rapt_context *ctx, const char *path, rapt__digits *out);
 void rapt__digits_free(rapt__digits *digits);
 

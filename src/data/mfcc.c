@@ -31,7 +31,7 @@ static void measures(uint32_t rate, analysis *a) {
 
 int64_t rapt__mfcc_frames(size_t samples, uint32_t rate) {
   int64_t window = rate / 40, hop = rate / 100, n = (int64_t)samples;
-  return n <= window ? 1 : 1 + (n - window) / hop;
+  return n <= window || hop < 1 ? 1 : 1 + (n - window) / hop; /* rapt__mfcc refuses such a rate */
 }
 
 /* In place, radix 2 (Cooley & Tukey 1965); n is a power of two. */

@@ -18,9 +18,9 @@ typedef struct rapt__series_set {
   int64_t labels;
 } rapt__series_set;
 
-/* Reads a file, plain or gzipped: "@classLabel true NAME …", "@data", then a line a series, its channels behind each other with
- * colons between and the label last, values with commas between. Times, missing values and channels of different length in one
- * series are refused. RAPT_EFORMAT names the line. Free it after a failure too. */
+/* Reads a file, plain or gzipped: "@classLabel true NAME …", "@data", then a line a series, its channels behind each
+ * other with colons between and the label last, values with commas between. Times, missing values and channels of
+ * different length in one series are refused. RAPT_EFORMAT names the line. Free it after a failure too. */
 rapt_status rapt__series_read(rapt_context *ctx, const char *path, rapt__series_set *out);
 void rapt__series_free(rapt__series_set *set);
 

@@ -107,8 +107,8 @@ rapt_status rapt_roll_midi(rapt_context *ctx, const rapt_roll *roll, double temp
 
 enum { RATE = 22050, OVERTONES = 3 };
 
-/* Adds one note over its frames: a sine and its first overtones, each half as loud as the one below, fading in and out over
- * ten milliseconds and decaying as a string does. */
+/* Adds one note over its frames: a sine and its first overtones, each half as loud as the one below, fading in and
+ * out over ten milliseconds and decaying as a string does. */
 static void add_note(double *sound, int64_t begin, int64_t end, int64_t note) {
   double hertz = 440 * exp2((double)(RAPT_ROLL_LOWEST + note - 69) / 12), edge = RATE * 0.01;
   for (int64_t i = begin; i < end; i++) {

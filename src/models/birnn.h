@@ -1,5 +1,5 @@
-/* A recurrent layer that reads a sequence forwards, backwards or both ways, and answers at every frame (Schuster & Paliwal 1997).
- * It answers frames and no text, so it is no rapt__model. */
+/* A recurrent layer that reads a sequence forwards, backwards or both ways, and answers at every frame (Schuster &
+ * Paliwal 1997). It answers frames and no text, so it is no rapt__model. */
 #ifndef RAPT_SRC_MODELS_BIRNN_H
 #define RAPT_SRC_MODELS_BIRNN_H
 
@@ -14,7 +14,8 @@ typedef struct rapt__birnn {
   int64_t outputs;
 } rapt__birnn;
 
-/* x (T, B, inputs), lengths int32 (B) → (T, B, outputs). The state before the first frame of each direction is learnt. */
+/* x (T, B, inputs), lengths int32 (B) → (T, B, outputs). The state before the first frame of each direction is
+ * learnt. */
 rapt_tensor *rapt__birnn_outputs(const rapt__birnn *net, rapt_graph *graph, rapt_params *params, rapt_tensor *x,
                                  rapt_tensor *lengths);
 /* Parameters of such a net. */

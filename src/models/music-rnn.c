@@ -1,5 +1,5 @@
-/* One recurrent layer over the frames of a piano roll and an output unit a note (Boulanger-Lewandowski et al. 2012, Chung et
- * al. 2014): p(note sounds in frame t) = σ(V h_t + b), h_t the state after the frames before t. */
+/* One recurrent layer over the frames of a piano roll and an output unit a note (Boulanger-Lewandowski et al. 2012,
+ * Chung et al. 2014): p(note sounds in frame t) = σ(V h_t + b), h_t the state after the frames before t. */
 #include "models/models.h"
 #include "models/music_rnn.h"
 #include "nn/recurrent.h"

@@ -1,4 +1,5 @@
-/* What a model of piano rolls is to the rest of the library: scores of the notes of each frame, given all frames before. */
+/* What a model of piano rolls is to the rest of the library: scores of the notes of each frame, given all frames
+ * before. */
 #ifndef RAPT_SRC_MODELS_MUSIC_H
 #define RAPT_SRC_MODELS_MUSIC_H
 
@@ -11,7 +12,8 @@ typedef struct rapt__music_pass {
   rapt_tensor *before;  /* (T, B, notes): the frame before each, 1 where a note sounds; silence before the first */
   rapt_tensor *lengths; /* int32 (B), or NULL */
   double weight_noise;  /* 0 but in training */
-  /* Frame by frame: the states before, the places that get those after (states of them). Else all NULL: states are zero. */
+  /* Frame by frame: the states before, the places that get those after (states of them). Else all NULL: states are
+   * zero. */
   rapt_tensor *states[2];
   rapt_tensor **next[2];
 } rapt__music_pass;

@@ -1,5 +1,5 @@
-/* Gaussian noise on a tensor, for instance on weights (Jim et al. 1996; Graves 2011). The noise follows from seed, node and
- * step, so nothing is stored. */
+/* Gaussian noise on a tensor, for instance on weights (Jim et al. 1996; Graves 2011). The noise follows from seed,
+ * node and step, so nothing is stored. */
 #include "base/rng.h"
 #include "ops/ops.h"
 

@@ -1,5 +1,5 @@
-/* Bidirectional recurrent networks (Schuster & Paliwal 1997): forward and backward states under one output, against forward nets
- * that answer late and against two nets merged. */
+/* Bidirectional recurrent networks (Schuster & Paliwal 1997): forward and backward states under one output, against
+ * forward nets that answer late and against two nets merged. */
 #include "recipes/birnn.h"
 
 #include "base/file.h"

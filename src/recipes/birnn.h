@@ -52,15 +52,15 @@ typedef struct rapt__birnn_net {
 
 /* ---- birnn_net.c ---- */
 
-/* Trains a net, takes the parameters of the lowest validation loss, and runs it over the test sequences. Nets that read in one
- * direction get as many units as give them about the parameters of a net with birnn.units in each direction.
- * run->result->interrupted: it was stopped, and nothing else of the net is filled in. */
+/* Trains a net, takes the parameters of the lowest validation loss, and runs it over the test sequences. Nets that
+ * read in one direction get as many units as give them about the parameters of a net with birnn.units in each
+ * direction. run->result->interrupted: it was stopped, and nothing else of the net is filled in. */
 rapt_status rapt__birnn_train(rapt__birnn_run *b, const rapt__birnn_task *task, rapt__birnn_net *net);
 /* The mean square of errors; the share of frames whose largest output is not the label. */
 double rapt__birnn_squares(const rapt__birnn_task *task, const float *out);
 double rapt__birnn_errors(const rapt__birnn_task *task, const float *out);
-/* Merged opinions of two nets on classes (§II-B of the paper): the mean of their probabilities, or of their logarithms. `out`
- * gets logarithms of probabilities up to a constant a frame. */
+/* Merged opinions of two nets on classes (§II-B of the paper): the mean of their probabilities, or of their
+ * logarithms. `out` gets logarithms of probabilities up to a constant a frame. */
 void rapt__birnn_pool(const rapt__birnn_task *task, const float *a, const float *b, bool logarithmic, float *out);
 
 /* ---- birnn_report.c ---- */
@@ -72,7 +72,8 @@ rapt_status rapt__birnn_judge(rapt__birnn_run *b, bool mark, bool holds, const c
 /* A row of errors.csv: experiment, net, delay, error. */
 rapt_status rapt__birnn_row(rapt__birnn_run *b, const rapt__birnn_task *task, const char *net, int64_t delay,
                             double error);
-/* The curve of error over delay with lines for nets that have none, as FILE in the run directory and a section of the page. */
+/* The curve of error over delay with lines for nets that have none, as FILE in the run directory and a section of
+ * the page. */
 typedef struct rapt__birnn_level {
   const char *name;
   double error;

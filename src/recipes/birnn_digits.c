@@ -1,4 +1,5 @@
-/* Frames of spoken digits: which digit is being said? Test: takes 0 to 4 of every digit and speaker, validation: 5 to 9. */
+/* Frames of spoken digits: which digit is being said? Test: takes 0 to 4 of every digit and speaker, validation: 5
+ * to 9. */
 #include "recipes/birnn.h"
 
 #include "base/file.h"

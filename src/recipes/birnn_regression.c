@@ -1,5 +1,5 @@
-/* The paper's artificial regression (§III-A): random numbers x in [0, 1], and as the answer a sum over a window that reaches ten
- * frames back and twenty ahead, its weights falling linearly on both sides:
+/* The paper's artificial regression (§III-A): random numbers x in [0, 1], and as the answer a sum over a window that
+ * reaches ten frames back and twenty ahead, its weights falling linearly on both sides:
  *   y(t) = 1/10 Σ_{d=−10}^{−1} x(t + d)(1 − |d|/10) + 1/20 Σ_{d=0}^{19} x(t + d)(1 − |d|/20). */
 #include "recipes/birnn.h"
 

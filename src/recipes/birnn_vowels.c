@@ -1,5 +1,5 @@
-/* Whole sequences: who of nine men said these two vowels (Kudo et al. 1999)? Every frame votes with the logarithms of its
- * probabilities. Of the training series every fifth is for validation. */
+/* Whole sequences: who of nine men said these two vowels (Kudo et al. 1999)? Every frame votes with the logarithms
+ * of its probabilities. Of the training series every fifth is for validation. */
 #include "recipes/birnn.h"
 
 #include "base/file.h"

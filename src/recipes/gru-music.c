@@ -1,5 +1,5 @@
-/* Gated units on music (Chung et al. 2014): recurrent layers of tanh, LSTM and GRU units with about as many parameters learn
- * which notes of a chorale sound next. */
+/* Gated units on music (Chung et al. 2014): recurrent layers of tanh, LSTM and GRU units with about as many
+ * parameters learn which notes of a chorale sound next. */
 #include "recipes/gru_music.h"
 
 #include "base/file.h"

@@ -1,6 +1,6 @@
-/* Sequences with an answer for every frame. The loss is Σ w·loss over all frames of a padded batch: the weights w are 0 on
- * padding and sum to 1 over a training batch. In an evaluation they are such that the mean over its batches is the mean over
- * all frames. */
+/* Sequences with an answer for every frame. The loss is Σ w·loss over all frames of a padded batch: the weights w
+ * are 0 on padding and sum to 1 over a training batch. In an evaluation they are such that the mean over its batches
+ * is the mean over all frames. */
 #include "tasks/frames.h"
 
 #include "base/rng.h"

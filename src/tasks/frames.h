@@ -1,5 +1,5 @@
-/* Sequences with an answer for every frame: classes (labelling), numbers (regression) or yes and no (piano rolls). Batches are
- * padded to the longest sequence and masked. */
+/* Sequences with an answer for every frame: classes (labelling), numbers (regression) or yes and no (piano rolls).
+ * Batches are padded to the longest sequence and masked. */
 #ifndef RAPT_SRC_TASKS_FRAMES_H
 #define RAPT_SRC_TASKS_FRAMES_H
 
@@ -49,15 +49,15 @@ struct rapt__frames {
   uint64_t pass;                      /* whose order that is; UINT64_MAX: none */
 };
 
-/* Sets the task's functions; everything above `steps` but `task` is set. The training sequences must fill a batch. Free with
- * rapt__frames_free, after a failure too. */
+/* Sets the task's functions; everything above `steps` but `task` is set. The training sequences must fill a batch.
+ * Free with rapt__frames_free, after a failure too. */
 rapt_status rapt__frames_init(rapt__frames *f);
 void rapt__frames_free(rapt__frames *f);
 /* Declares the parameters and gives them their first values. */
 rapt_status rapt__frames_start(rapt__frames *f);
 
-/* What the network makes of sequences: out is (all frames, outputs), one sequence behind the other, softmax not taken. *loss
- * (may be NULL): the mean over all frames. RAPT_EINTERRUPTED when the context was asked to stop. */
+/* What the network makes of sequences: out is (all frames, outputs), one sequence behind the other, softmax not
+ * taken. *loss (may be NULL): the mean over all frames. RAPT_EINTERRUPTED when the context was asked to stop. */
 rapt_status rapt__frames_run(const rapt__frames *f, const rapt__sequences *set, float *out, double *loss);
 /* The mean loss over all frames of answers that were made elsewhere, laid out as rapt__frames_run does it. */
 double rapt__frames_loss(const rapt__frames *f, const rapt__sequences *set, const float *out);

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Makes tests/golden/birnn.json: recurrent nets over frames as PyTorch computes them in double precision.
 
-Both ways with classes, forwards with answers two frames late and squares, backwards with classes: weights, sequences of different
-length, outputs, all gradients, losses of ten updates of Adam. The network is the class of bench/twins/birnn.py. Run by hand, with
-torch installed; the result is kept in the repository."""
+Both ways with classes, forwards with answers two frames late and squares, backwards with classes: weights, sequences of
+different length, outputs, all gradients, losses of ten updates of Adam. The network is the class of bench/twins/birnn.py.
+Run by hand, with torch installed; the result is kept in the repository."""
 import importlib.util
 import json
 import pathlib
@@ -56,8 +56,8 @@ def main():
     torch.set_num_threads(1)
     nets = [run("both", 0, True), run("forward", 2, False), run("backward", 0, True)]
     with open(target, "w") as f:
-        json.dump({"inputs": INPUTS, "outputs": OUTPUTS, "units": UNITS, "lengths": LENGTHS, "rate": RATE, "nets": nets}, f,
-                  separators=(",", ":"))
+        json.dump({"inputs": INPUTS, "outputs": OUTPUTS, "units": UNITS, "lengths": LENGTHS, "rate": RATE, "nets": nets},
+                  f, separators=(",", ":"))
         f.write("\n")
 
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Makes tests/golden/music.json: recurrent nets over piano rolls as PyTorch computes them in double precision.
 
-For tanh, LSTM and GRU units: weights, a padded batch of two pieces, logits, the mean loss a frame, all gradients, and ten
-updates of RMSProp with clipping. The network is the class of bench/twins/gru-music.py. Run by hand, with torch installed; the
-result is kept in the repository."""
+For tanh, LSTM and GRU units: weights, a padded batch of two pieces, logits, the mean loss a frame, all gradients, and
+ten updates of RMSProp with clipping. The network is the class of bench/twins/gru-music.py. Run by hand, with torch
+installed; the result is kept in the repository."""
 import importlib.util
 import json
 import pathlib

@@ -1,6 +1,6 @@
-/* Nets over frames against PyTorch in double precision (tests/golden/make_birnn.py): both ways, late answers, backwards, with
- * learnt first states and sequences of different length; outputs, gradients, ten updates of Adam. And the features of speech
- * against numpy's (make_mfcc.py). */
+/* Nets over frames against PyTorch in double precision (tests/golden/make_birnn.py): both ways, late answers,
+ * backwards, with learnt first states and sequences of different length; outputs, gradients, ten updates of Adam.
+ * And the features of speech against numpy's (make_mfcc.py). */
 #include "unit/unit.h"
 
 #include "data/mfcc.h"

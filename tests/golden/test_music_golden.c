@@ -1,5 +1,5 @@
-/* Recurrent nets over piano rolls against PyTorch in double precision (tests/golden/make_music.py): logits, loss, gradients and
- * ten updates of RMSProp, by way of the task that pads and masks. */
+/* Recurrent nets over piano rolls against PyTorch in double precision (tests/golden/make_music.py): logits, loss,
+ * gradients and ten updates of RMSProp, by way of the task that pads and masks. */
 #include "unit/unit.h"
 
 #include "graph/params.h"

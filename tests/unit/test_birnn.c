@@ -133,6 +133,15 @@ static void recordings_are_read_or_refused(void **state) {
       {"1_a_0.wav", "no sound", "1_a_0.wav: does not begin as"}, {"1_a.wav", "RIFF....WAVE", "no member is named"},
       {"x_a_0.wav", "RIFF....WAVE", "no member is named"},       {"1_a_0x.wav", "RIFF....WAVE", "no member is named"},
       {"1_a_.wav", "RIFF....WAVE", "no member is named"},        {"12_a_0.wav", "RIFF....WAVE", "no member is named"}};
+  static uint8_t wav[SOUND];
+  make_sound(wav, 1, 0);
+  put(wav + 24, 50, 4);
+  tar_begin(&t);
+  tar_add_bytes(&t, "1_a_0.wav", '0', wav, sizeof wav);
+  tar_end(&t);
+  write_file("slow.tar.gz", t.data, t.size);
+  assert_fails(ctx, rapt__digits_read(ctx, path_of("slow.tar.gz"), &d), RAPT_EUNSUPPORTED, "50 samples a second");
+  rapt__digits_free(&d);
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     tar_begin(&t);
     tar_add(&t, bad[i][0], '0', bad[i][1]);

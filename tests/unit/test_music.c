@@ -1,5 +1,5 @@
-/* Music: MIDI and WAV files byte by byte, piano rolls out of JSON, pieces that a model writes, and the recipe gru-music on a
- * made-up set of pieces. */
+/* Music: MIDI and WAV files byte by byte, piano rolls out of JSON, pieces that a model writes, and the recipe
+ * gru-music on a made-up set of pieces. */
 #include "unit.h"
 
 #include "base/file.h"

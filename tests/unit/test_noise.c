@@ -1,4 +1,5 @@
-/* Gaussian noise: its mean and deviation, new noise in every run, the same whatever the number of threads, a gradient of 1. */
+/* Gaussian noise: its mean and deviation, new noise in every run, the same whatever the number of threads, a
+ * gradient of 1. */
 #include "unit.h"
 
 #include <math.h>
