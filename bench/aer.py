@@ -48,7 +48,7 @@ def eflomal(pairs, folder):
     except ImportError:
         return None
     forward, backward = folder / "forward", folder / "backward"
-    package.Aligner().align([s.split() for s, _ in pairs] and [s for s, _ in pairs], [t for _, t in pairs],
+    package.Aligner().align([s for s, _ in pairs], [t for _, t in pairs],
                             links_filename_fwd=str(forward), links_filename_rev=str(backward), quiet=True)
     return read_links(forward.read_text()), read_links(backward.read_text())
 

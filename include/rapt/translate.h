@@ -55,7 +55,7 @@ typedef struct rapt_translate_options {
 } rapt_translate_options;
 
 typedef struct rapt_hypothesis {
-  const char *text; /* ends with a zero byte that `size` does not count */
+  const char *text; /* UTF-8 (a byte that is none became U+FFFD); ends with a zero byte that `size` does not count */
   size_t size;
   const int32_t *tokens; /* (count), the end included where the hypothesis has one */
   int64_t count;

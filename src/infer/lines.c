@@ -117,12 +117,21 @@ static rapt_status replaced(const rapt_tokenizer *target, const pieces *words, i
   return RAPT_OK;
 }
 
+/* Pieces of bytes may not make whole characters; each byte that belongs to none becomes U+FFFD. */
 static rapt_status keep_text(rapt__arena *arena, const char *text, size_t size, rapt_hypothesis *h) {
-  char *copy = rapt__arena_new(arena, size + 1, 1);
+  static const char replacement[] = "\xEF\xBF\xBD";
+  enum { LONGEST = sizeof replacement - 1 };
+  char *copy = rapt__arena_new(arena, size * LONGEST + 1, 1);
   if (!copy) return RAPT_ENOMEM;
-  if (size) memcpy(copy, text, size);
   h->text = copy;
-  h->size = size;
+  h->size = 0;
+  for (size_t at = 0; at < size;) {
+    uint32_t code;
+    size_t n = rapt__utf8(text + at, size - at, &code);
+    memcpy(copy + h->size, n ? text + at : replacement, n ? n : LONGEST);
+    h->size += n ? n : LONGEST;
+    at += n ? n : 1;
+  }
   return RAPT_OK;
 }
 

@@ -225,7 +225,7 @@ static rapt_status advance(batch *b, double *since) {
   return RAPT_OK;
 }
 
-/* Sentences that have ended give their rows back when that makes the plan smaller. */
+/* Sentences that have ended give their rows back when that makes the plan smaller by a quarter: each size is one more plan. */
 static rapt_status shrink(batch *b) {
   int64_t count = 0;
   for (int64_t slot = 0; slot < b->open_count; slot++)
@@ -234,7 +234,8 @@ static rapt_status shrink(batch *b) {
     b->open_count = 0;
     return RAPT_OK;
   }
-  if (rapt__stepper_rows(count * b->width) == rapt__stepper_rows(b->open_count * b->width)) return RAPT_OK;
+  int64_t rows = rapt__stepper_rows(b->open_count * b->width), wanted = rapt__stepper_rows(count * b->width);
+  if (wanted * 4 > rows * 3) return RAPT_OK;
   for (int m = 0; m < b->search->count; m++) RAPT_TRY(rapt__stepper_keep(b->search->steppers[m], b->slots, count));
   for (int64_t i = 0; i < count; i++) b->open[i] = b->open[b->slots[i]];
   b->open_count = count;

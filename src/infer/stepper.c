@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LEAST_ROWS = 24, LENGTH = 8, PLANS = 12, STORES = 64 };
+enum { LEAST_ROWS = 24, LENGTH = 8, PLANS = 8, STORES = 64 };
 
 /* A store of fewer rows in the memory of the one that holds the states. */
 typedef struct lent {
@@ -35,7 +35,7 @@ int64_t rapt__padded(int64_t count, int64_t context) {
   return length > context && count <= context ? context : length;
 }
 
-/* At most a fifth of the rows is unused, from the third size on. */
+/* Above the least size, less than a quarter of the rows is unused. */
 int64_t rapt__stepper_rows(int64_t used) {
   if (used <= LEAST_ROWS) return LEAST_ROWS;
   int64_t unit = 8;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 enum { WINDOW = 16 }; /* batches that are sorted by length at a time */
+enum { ROWS = 4096 }; /* of a batch, unless one sentence has more */
 
 /* ---- The translator ---- */
 
@@ -40,8 +41,9 @@ static rapt_status check_model(const rapt_model *model, const rapt_model *first,
 
 rapt_status rapt_translator_new(rapt_model *const *models, int count, rapt_translator **out) {
   *out = NULL;
+  if (count < 1) return RAPT_EINVAL; /* there is no context yet to say more in */
   rapt_context *ctx = models[0]->ctx;
-  if (count < 1 || count > RAPT__ENSEMBLE)
+  if (count > RAPT__ENSEMBLE)
     return rapt__fail(ctx, RAPT_EINVAL, "%d models; a translator has 1 to %d", count, RAPT__ENSEMBLE);
   rapt__search_model parts[RAPT__ENSEMBLE];
   int64_t context = rapt_model_context(models[0]);
@@ -142,7 +144,9 @@ static rapt_status translate_lines(window *w) {
   }
   rapt__places_sort(places, count);
   for (int64_t i = 0, n; i < count; i += n) {
-    n = rapt__places_alike(places, i, count, w->o->batch);
+    int64_t most = ROWS / (w->o->sample ? w->o->nbest : w->o->beam);
+    if (most > w->o->batch) most = w->o->batch;
+    n = rapt__places_alike(places, i, count, most > 1 ? most : 1);
     RAPT_TRY(translate_batch(w, places + i, n));
   }
   return RAPT_OK;

@@ -39,9 +39,9 @@ static void step(const layer *y, rapt_tensor *seen, rapt_tensor **h, rapt_tensor
  * each have a gradient as large as x. */
 static void take_apart(rapt_tensor *x, rapt_tensor **steps) {
   int64_t count = rapt_dim(x, 0), size = 1;
-  if (count == 1 || rapt__poisoned(x)) {
-    steps[0] = rapt__poisoned(x) ? x : rapt_reshape(x, 2, rapt_dims(x) + 1);
-    for (int64_t i = 1; i < count; i++) steps[i] = x;
+  if (rapt__poisoned(x)) return;
+  if (count == 1) {
+    steps[0] = rapt_reshape(x, 2, rapt_dims(x) + 1);
     return;
   }
   while (size * GROUP < count) size *= GROUP;
@@ -65,6 +65,7 @@ static rapt_tensor *unroll(const layer *y, rapt_tensor *in, rapt_tensor *h, rapt
   rapt_graph *graph = in->graph;
   rapt_tensor **out = rapt__new(graph->ctx, (size_t)y->steps, sizeof *out);
   if (!out) return rapt__poison(graph, RAPT_ENOMEM, "augmented lstm: no memory for %lld steps", (long long)y->steps);
+  for (int64_t t = 0; t < y->steps; t++) out[t] = &graph->poison; /* where taking apart fails */
   take_apart(in, out);
   for (int64_t t = 0; t < y->steps; t++) {
     step(y, out[t], &h, &c);

@@ -23,12 +23,12 @@ rapt__pbmt_counts rapt__pbmt_count(const int32_t *words, size_t length, const in
   return c;
 }
 
-void rapt__pbmt_counts_add(rapt__pbmt_counts *sum, const rapt__pbmt_counts *more) {
+void rapt__pbmt_counts_add(rapt__pbmt_counts *sum, const rapt__pbmt_counts *more, int times) {
   for (int n = 0; n < 4; n++) {
-    sum->all[n] += more->all[n];
-    sum->match[n] += more->match[n];
+    sum->all[n] += times * more->all[n];
+    sum->match[n] += times * more->match[n];
   }
-  sum->reference += more->reference;
+  sum->reference += times * more->reference;
 }
 
 double rapt__pbmt_bleu(const rapt__pbmt_counts *sum) {
@@ -47,7 +47,7 @@ double rapt__pbmt_bleu_of(const rapt__pbmt_nbest *l, const size_t *best, const r
     size_t k = best[s], at = k == SIZE_MAX ? 0 : l->word_at[k], length = k == SIZE_MAX ? 0 : l->word_at[k + 1] - at;
     rapt__pbmt_counts one =
         rapt__pbmt_count(l->words + at, length, rapt__pbmt_words(references, s), rapt__pbmt_length(references, s));
-    rapt__pbmt_counts_add(&sum, &one);
+    rapt__pbmt_counts_add(&sum, &one, 1);
   }
   return rapt__pbmt_bleu(&sum);
 }

@@ -54,14 +54,6 @@ static void add_envelope(rapt__pbmt_line *l, size_t sentence, size_t count) {
   l->count = base + n;
 }
 
-static void add_counts(rapt__pbmt_counts *sum, const rapt__pbmt_counts *one, int sign) {
-  for (int n = 0; n < 4; n++) {
-    sum->all[n] += sign * one->all[n];
-    sum->match[n] += sign * one->match[n];
-  }
-  sum->reference += sign * one->reference;
-}
-
 /* Goes through the stretches from left to right. */
 static void sweep(rapt__pbmt_line *l, const rapt__pbmt_counts *counts, double *best_x, double *best_bleu) {
   rapt__pbmt_counts sum = {0};
@@ -70,7 +62,7 @@ static void sweep(rapt__pbmt_line *l, const rapt__pbmt_counts *counts, double *b
   qsort(l->corners, l->count, sizeof *l->corners, by_place);
   for (; k < l->count && l->corners[k].x == -INFINITY; k++) {
     l->now[l->corners[k].sentence] = l->corners[k].entry;
-    add_counts(&sum, &counts[l->corners[k].entry], 1);
+    rapt__pbmt_counts_add(&sum, &counts[l->corners[k].entry], 1);
   }
   *best_bleu = -1;
   *best_x = 0;
@@ -87,8 +79,8 @@ static void sweep(rapt__pbmt_line *l, const rapt__pbmt_counts *counts, double *b
     if (k == l->count) break;
     for (; k < l->count && l->corners[k].x == to; k++) {
       const corner *c = &l->corners[k];
-      add_counts(&sum, &counts[l->now[c->sentence]], -1);
-      add_counts(&sum, &counts[c->entry], 1);
+      rapt__pbmt_counts_add(&sum, &counts[l->now[c->sentence]], -1);
+      rapt__pbmt_counts_add(&sum, &counts[c->entry], 1);
       l->now[c->sentence] = c->entry;
     }
     from = to;

@@ -16,8 +16,7 @@ typedef struct job {
 
 static bool is_fixed(const job *j, size_t column) { return j->tuning->fixed && j->tuning->fixed[column]; }
 
-/* The magnitudes of tuned weights add up to 1; the fixed ones keep their size against them only in the first place, as
- * they are not scaled. */
+/* Makes the magnitudes of the tuned weights add up to 1. Fixed weights are left alone. */
 static void normalise(const job *j, double *weights) {
   double sum = 0;
   for (size_t c = 0; c < j->lists->columns; c++) sum += is_fixed(j, c) ? 0 : fabs(weights[c]);

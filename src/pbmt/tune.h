@@ -15,7 +15,8 @@ typedef struct rapt__pbmt_counts {
 
 rapt__pbmt_counts rapt__pbmt_count(const int32_t *words, size_t length, const int32_t *reference,
                                    size_t reference_length);
-void rapt__pbmt_counts_add(rapt__pbmt_counts *sum, const rapt__pbmt_counts *more);
+/* Adds `times` the counts; -1 takes them back. */
+void rapt__pbmt_counts_add(rapt__pbmt_counts *sum, const rapt__pbmt_counts *more, int times);
 /* BLEU with n-grams of up to four words and one reference, 0 to 100; 0 when some order has no match. */
 double rapt__pbmt_bleu(const rapt__pbmt_counts *sum);
 

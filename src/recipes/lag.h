@@ -25,6 +25,8 @@ typedef struct rapt__lag_experiment {
   int64_t sequences; /* that it may learn from */
   int blocks, cells; /* LSTM; units of the other nets in `cells` */
   double rate, range;
+  bool linear;  /* outputs without σ */
+  bool entropy; /* cross-entropy, not the squared error */
   rapt__lstm1997_bias in_bias, out_bias;
   bool shortcuts;
   double

@@ -28,6 +28,7 @@ rapt_status rapt__lag_trial_begin(rapt_context *ctx, rapt__lag_trial *t) {
   if (e->method != RAPT__LAG_LSTM) {
     rapt__plain_method method = e->method == RAPT__LAG_RNN ? RAPT__PLAIN_THROUGH_TIME : RAPT__PLAIN_ELMAN;
     RAPT_TRY(rapt__plain_rnn_new(ctx, s->inputs, e->cells, s->outputs, s->longest, method, &t->plain));
+    t->plain.linear = e->linear;
     rapt__plain_rnn_start(&t->plain, t->seed, e->range);
     t->guesses = 1;
     return RAPT_OK;
@@ -38,7 +39,9 @@ rapt_status rapt__lag_trial_begin(rapt_context *ctx, rapt__lag_trial *t) {
                                       .cells = e->cells,
                                       .gates_seen = true,
                                       .all_biases = true,
-                                      .shortcuts = e->shortcuts};
+                                      .shortcuts = e->shortcuts,
+                                      .linear = e->linear,
+                                      .entropy = e->entropy};
   RAPT_TRY(rapt__lstm1997_new(ctx, &shape, &t->lstm));
   rapt__lstm1997_start(&t->lstm, t->seed, e->range, e->in_bias, e->out_bias);
   return RAPT_OK;

@@ -70,7 +70,8 @@ static rapt_status begin(rapt__lag_runs *r) {
       rapt__lag_trial *t = &r->trials[i * s->seeds + k];
       t->experiment = r->experiments[i];
       t->seed = (uint64_t)(r->run->common.seed + k);
-      t->lag = (int)fmax(10, round(s->lag * t->experiment->lag));
+      bool fixed = t->experiment->task == RAPT__LAG_ORDER_4 || t->experiment->task == RAPT__LAG_ORDER_8;
+      t->lag = fixed ? t->experiment->lag : (int)fmax(10, round(s->lag * t->experiment->lag));
       t->budget = (int64_t)fmax(1, s->budget * (double)t->experiment->sequences);
       RAPT_TRY(rapt__lag_trial_begin(r->run->ctx, t));
     }

@@ -134,7 +134,7 @@ const double *rapt__lstm1997_outputs(rapt__lstm1997 *net) {
     double sum = w[0];
     for (int c = 0; c < cells; c++) sum += w[1 + c] * net->y[c / s->cells * block_size(net) + GATES + c % s->cells];
     for (int i = 0; i < net->x.count && s->shortcuts; i++) sum += w[1 + cells + net->x.index[i]] * net->x.value[i];
-    net->out[k] = logistic(sum);
+    net->out[k] = s->linear ? sum : logistic(sum);
   }
   return net->out;
 }
@@ -144,7 +144,7 @@ static void learn_outputs(rapt__lstm1997 *net, const double *target, double rate
   const rapt__lstm1997_shape *s = &net->shape;
   int cells = cell_count(net);
   for (int k = 0; k < s->outputs; k++) {
-    double slope = s->entropy ? 1 : net->out[k] * (1 - net->out[k]);
+    double slope = s->entropy || s->linear ? 1 : net->out[k] * (1 - net->out[k]);
     net->delta[k] = (target[k] - net->out[k]) * slope;
   }
   for (int c = 0; c < cells; c++) {

@@ -24,6 +24,7 @@ typedef struct rapt__lstm1997_shape {
   bool gates_seen; /* gates are sources of y(t−1) beside the cells, as in the paper's experiments */
   bool all_biases; /* cells and outputs have biases too, not gates alone */
   bool shortcuts;  /* outputs see x(t) directly beside the cells, as in Gers et al. 2000 */
+  bool linear;     /* o(t) = V [1; y(t)] without σ */
   bool entropy; /* E(t) is the cross-entropy −Σ target ln o + (1 − target) ln(1 − o), not ½ Σ (target − o)² */
 } rapt__lstm1997_shape;
 

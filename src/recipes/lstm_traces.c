@@ -54,14 +54,14 @@ double *rapt__lstm_inputs(rapt__arena *arena, const rapt__lstm_net *net, const i
   return x;
 }
 
-/* The units whose cells change most over the passage, largest first. */
+/* The units whose cells change most over the passage, largest first; by tanh c, since a cell that runs off shows nothing. */
 static void choose(const rapt__plain_cell *cell, const double *states, size_t steps, size_t chosen[UNITS]) {
   double best[UNITS];
   size_t n = 0;
   for (size_t j = 0; j < cell->units; j++) {
     double sum = 0, squares = 0;
     for (size_t t = 0; t < steps; t++) {
-      double c = states[t * cell->state + cell->out + j];
+      double c = tanh(states[t * cell->state + cell->out + j]);
       sum += c, squares += c * c;
     }
     double change = squares / (double)steps - sum / (double)steps * (sum / (double)steps);
@@ -87,14 +87,14 @@ typedef struct passage {
   const char *characters[SHOWN], *numbers[UNITS];
 } passage;
 
-/* gate −1: the cells. */
+/* gate −1: the cells, as tanh c. */
 static rapt_status draw(rapt__text *svg, const passage *p, const char *title, int gate) {
   const rapt__plain_cell *cell = p->cell;
   double values[UNITS * SHOWN];
   for (size_t u = 0; u < p->units; u++)
     for (size_t i = 0; i < SHOWN; i++) {
       size_t t = LEAD + i, j = p->chosen[u];
-      values[u * SHOWN + i] = gate < 0 ? p->run->states[(t + 1) * cell->state + cell->out + j]
+      values[u * SHOWN + i] = gate < 0 ? tanh(p->run->states[(t + 1) * cell->state + cell->out + j])
                                        : p->run->tapes[t * rapt__plain_tape(cell) + (size_t)gate * cell->units + j];
     }
   rapt__heat heat = {.title = title,
@@ -103,8 +103,8 @@ static rapt_status draw(rapt__text *svg, const passage *p, const char *title, in
                      .values = values,
                      .rows = p->units,
                      .columns = SHOWN,
-                     .low = 0,
-                     .high = gate < 0 ? 0 : 1,
+                     .low = gate < 0 ? -1 : 0,
+                     .high = 1,
                      .cell = 11};
   return rapt__svg_heat(svg, &heat);
 }
@@ -129,7 +129,7 @@ static rapt_status draw_all(rapt__lstm *l, rapt__arena *arena, const rapt__lstm_
   RAPT_TRY(draw(svg, &p, "input gate i", cell.gate_i));
   RAPT_TRY(draw(svg, &p, "forget gate f", cell.gate_f));
   RAPT_TRY(draw(svg, &p, "output gate o", cell.gate_o));
-  return draw(svg, &p, "cell c", -1);
+  return draw(svg, &p, "cell, as tanh c", -1);
 }
 
 rapt_status rapt__lstm_traces(rapt__lstm *l, const rapt__lstm_net *net) {
@@ -146,11 +146,11 @@ rapt_status rapt__lstm_traces(rapt__lstm *l, const rapt__lstm_net *net) {
   rapt__text_free(&svg);
   rapt__arena_free(&arena);
   if (!kept) return status == RAPT_OK ? RAPT_ENOMEM : status;
-  rapt__lstm_section(l,
-                     &(rapt__report_section){
-                         .heading = "Gates over a text",
-                         .text = "The trained LSTM reads the validation text: its gates (0 closed, 1 open) and cells "
-                                 "at every character, of the units whose cells change most.",
-                         .svg = kept});
+  rapt__lstm_section(
+      l, &(rapt__report_section){
+             .heading = "Gates over a text",
+             .text = "The trained LSTM reads the validation text: its gates (0 closed, 1 open) and tanh of its cells "
+                     "at every character, of the units whose cells change most.",
+             .svg = kept});
   return RAPT_OK;
 }

@@ -21,7 +21,7 @@ typedef struct rapt__lstm_net {
   rapt__char_rnn net;
   rapt__recurrent_lm lm;
   double seconds;     /* of training */
-  double valid, test; /* bits a character of the whole text */
+  double valid, test; /* bits a character: of the last evaluation, of the whole text */
   double *at, *bits;  /* the curve: characters read, bits a character of the evaluations; in the run's arena */
   size_t points;
 } rapt__lstm_net;

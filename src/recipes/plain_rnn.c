@@ -119,7 +119,7 @@ const double *rapt__plain_rnn_outputs(rapt__plain_rnn *net) {
     const double *w = net->outward + k * (1 + net->hidden);
     double sum = w[0];
     for (int j = 0; j < net->hidden; j++) sum += w[1 + j] * h[j];
-    net->out[k] = 1 / (1 + exp(-sum));
+    net->out[k] = net->linear ? sum : 1 / (1 + exp(-sum));
   }
   return net->out;
 }
@@ -130,7 +130,8 @@ static void learn_outputs(rapt__plain_rnn *net, const double *target, double rat
   memset(e, 0, (size_t)net->hidden * sizeof(double));
   for (int k = 0; k < net->outputs; k++) {
     double *w = net->outward + k * (1 + net->hidden);
-    double slope = net->entropy ? 1 : net->out[k] * (1 - net->out[k]), delta = (target[k] - net->out[k]) * slope;
+    double slope = net->entropy || net->linear ? 1 : net->out[k] * (1 - net->out[k]),
+           delta = (target[k] - net->out[k]) * slope;
     w[0] += rate * delta;
     for (int j = 0; j < net->hidden; j++) {
       e[j] += w[1 + j] * delta;

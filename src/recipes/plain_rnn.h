@@ -15,7 +15,7 @@ typedef struct rapt__plain_rnn {
   int inputs, hidden, outputs, row; /* row = 1 + hidden + inputs */
   int longest;                      /* steps of a sequence that learning through time may go back */
   rapt__plain_method method;
-  bool entropy;           /* as of rapt__lstm1997_shape; may be set after _new */
+  bool entropy, linear;   /* as of rapt__lstm1997_shape; may be set after _new */
   double *weights;        /* owned, with all that follows: (hidden, row): bias, h(t−1), inputs */
   double *outward;        /* (outputs, 1 + hidden): bias, h */
   double *past;           /* (longest + 1, hidden): h(0) … h(t); without learning through time h(t−1) and h(t) */

@@ -9,21 +9,21 @@ const char *const rapt__translation_units[] = {"words", "bpe", NULL};
 
 /* ---- Text ---- */
 
-/* How folders name their files, for a part and a language; the first form of which both training files are there is taken. */
-static const char *const forms[] = {"%s/%s.%s", "%s/%s.%s.gz", "%s/tok/%s.lc.norm.tok.%s.gz", "%s/raw/%s.%s.gz"};
+/* How folders name their files: what stands before the part, between it and the language, and behind that. The first form of
+ * which both training files are there is taken. */
+static const struct {
+  const char *before, *between, *behind;
+} forms[] = {{"", ".", ""}, {"", ".", ".gz"}, {"tok/", ".lc.norm.tok.", ".gz"}, {"raw/", ".", ".gz"}};
 static const char *const parts[3][4] = {
     {"train", NULL}, {"val", "valid", "dev", NULL}, {"test", "test_2016_flickr", NULL}};
 
-/* Forms are constants of this file with three places for text. */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-static const char *file_of(rapt__run *run, const char *form, const char *dir, const char *part, const char *language) {
-  return rapt__arena_format(&run->arena, form, dir, part, language);
+static const char *file_of(rapt__run *run, size_t form, const char *dir, const char *part, const char *language) {
+  return rapt__arena_format(&run->arena, "%s/%s%s%s%s%s", dir, forms[form].before, part, forms[form].between, language,
+                            forms[form].behind);
 }
-#pragma GCC diagnostic pop
 
 /* Both files of a part in this form; out[0] is NULL where they are not there. */
-static rapt_status find_part(rapt__run *run, const char *form, const char *dir, const char *const *names,
+static rapt_status find_part(rapt__run *run, size_t form, const char *dir, const char *const *names,
                              const rapt__translation_settings *s, const char *out[2]) {
   for (; *names; names++) {
     out[RAPT__SOURCE] = file_of(run, form, dir, *names, s->source);
@@ -39,10 +39,10 @@ static rapt_status find_files(rapt__run *run, const rapt__translation_settings *
   const char *dir = rapt__run_data(run);
   if (!dir) return rapt_context_status(run->ctx);
   for (size_t f = 0; f < sizeof forms / sizeof *forms; f++) {
-    RAPT_TRY(find_part(run, forms[f], dir, parts[0], s, files[0]));
+    RAPT_TRY(find_part(run, f, dir, parts[0], s, files[0]));
     if (!files[0][0]) continue;
     for (int p = 1; p < 3; p++) {
-      RAPT_TRY(find_part(run, forms[f], dir, parts[p], s, files[p]));
+      RAPT_TRY(find_part(run, f, dir, parts[p], s, files[p]));
       if (!files[p][0])
         return rapt__fail(run->ctx, RAPT_ENOTFOUND, "%s: %s is there, but no %s.%s and %s.%s (or .gz) beside it", dir,
                           files[0][0], parts[p][0], s->source, parts[p][0], s->target);

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Golden results of beam search: tests/golden/make_search.py > tests/golden/search.json
+"""Golden results of beam search: tests/golden/make_search.py; writes search.json and transformer-tiny/generate.json beside it.
 
 A toy translator (tables and one attention, numbers from a formula that test_search_golden.c repeats) is searched by
 transformers' generate and by the plain search below. The script fails where the two differ; what transformers does not have
-(GNMT's penalties, groups, prefixes) is the plain search's alone. Needs PyTorch and transformers.
+(GNMT's penalties, groups, prefixes) is the plain search's alone. The second file is what generate finds with the Transformer of
+transformer-tiny. Needs PyTorch and transformers.
 """
 import json
 import math
+import pathlib
 import sys
 
 import torch
@@ -202,8 +204,7 @@ def sources():
         yield [4 + int((number(9, i, j) + 1) * (V - 4) / 2) for j in range(length)] + [EOS]
 
 
-def main():
-    transformers.logging.set_verbosity_error()
+def toy_results():
     found, all_sources = [], list(sources())
     for case in cases():
         o = DEFAULTS | case
@@ -217,8 +218,50 @@ def main():
                         sys.exit(f"{case} {source}: {tokens} {score}, transformers {their_tokens} {their_score}")
             results.append([{"tokens": t, "score": round(s, 6), "sum": round(p, 6)} for t, s, p in ours])
         found.append({"options": o, "transformers": theirs, "results": results})
-    print(json.dumps({"made_by": f"make_search.py, transformers {transformers.__version__}", "vocabulary": V,
-                      "sources": all_sources, "cases": found}, separators=(",", ":")).replace('{"options"', '\n{"options"'))
+    return {"vocabulary": V, "sources": all_sources, "cases": found}
+
+
+def tiny_results(folder):
+    """Of one padded batch, as generate is used."""
+    model = transformers.MarianMTModel.from_pretrained(folder).eval()
+    vocabulary, found = model.config.vocab_size, []
+    all_sources = [[4 + int((number(11, i, j) + 1) * (vocabulary - 4) / 2) for j in range(2 + i % 7)] + [EOS]
+                   for i in range(9)]
+    longest = max(map(len, all_sources))
+    ids = torch.tensor([s + [PAD] * (longest - len(s)) for s in all_sources])
+    for beam, alpha, more in ((1, 0, {}), (1, 0, {"no_repeat_ngram_size": 2}), (4, 1, {"no_repeat_ngram_size": 1}),
+                              (5, 1, {"no_repeat_ngram_size": 3}),
+                              (4, 0.6, {"early_stopping": True, "no_repeat_ngram_size": 2}),
+                              (4, 2, {"early_stopping": "never", "no_repeat_ngram_size": 1})):
+        arguments = {"num_beams": beam, "num_return_sequences": beam, "max_new_tokens": 12, "do_sample": False,
+                     "suppress_tokens": [BOS, PAD], "forced_eos_token_id": None, "return_dict_in_generate": True,
+                     "output_scores": True} | more
+        if beam > 1:
+            arguments["length_penalty"] = alpha
+        with torch.no_grad():
+            out = model.generate(ids, attention_mask=(ids != PAD).long(), **arguments)
+        results = [[] for _ in all_sources]
+        for i, tokens in enumerate(out.sequences.tolist()):
+            tokens = tokens[1:]
+            if EOS in tokens:
+                tokens = tokens[:tokens.index(EOS) + 1]
+            score = round(float(out.sequences_scores[i]), 6) if beam > 1 else None
+            results[i // beam].append({"tokens": tokens, "score": score, "sum": None})
+        stopping = {False: "estimate", True: "first", "never": "never"}[more.get("early_stopping", False)]
+        found.append({"options": DEFAULTS | {"beam": beam, "nbest": beam, "alpha": alpha, "stopping": stopping,
+                                             "no_repeat": more.get("no_repeat_ngram_size", 0)}, "results": results})
+    return {"sources": all_sources, "cases": found}
+
+
+def main():
+    transformers.logging.set_verbosity_error()
+    torch.set_num_threads(1)
+    here = pathlib.Path(__file__).parent
+    for path, results in ((here / "search.json", toy_results()),
+                          (here / "transformer-tiny" / "generate.json", tiny_results(here / "transformer-tiny"))):
+        text = json.dumps({"made_by": f"make_search.py, transformers {transformers.__version__}"} | results,
+                          separators=(",", ":"))
+        path.write_text(text.replace('{"options"', '\n{"options"') + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

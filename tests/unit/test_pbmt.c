@@ -334,7 +334,7 @@ static void test_bleu(void **state) {
   double wanted = 100 * exp(1 - 6.0 / 5) * pow(4.0 / 5 * 3 / 4 * 2 / 3 * 1 / 2, 0.25);
   assert_true(fabs(rapt__pbmt_bleu(&c) - wanted) < 1e-12);
   rapt__pbmt_counts one = rapt__pbmt_count(cat, 2, cat, 6);
-  rapt__pbmt_counts_add(&c, &one);
+  rapt__pbmt_counts_add(&c, &one, 1);
   assert_true(c.all[0] == 7 && c.match[1] == 4 && c.all[3] == 2 && c.reference == 12);
 }
 

@@ -286,10 +286,69 @@ static void sentences_that_have_ended_cost_nothing(void **state) {
   end(&w);
 }
 
+static void scores_that_are_no_numbers_are_an_error(void **state) {
+  (void)state;
+  world w;
+  begin(&w, &small, 2, 1);
+  real *bias;
+  rapt_translate_options o;
+  rapt__answer answer;
+  rapt__arena arena;
+  rapt_params_get(w.params[1], rapt_params_find(w.params[1], "decoder.bias"), NULL, NULL, NULL, &bias);
+  bias[7] = (real)NAN;
+  assert_ok(w.ctx, rapt__options_check(w.ctx, &(rapt_translate_options){.beam = 2}, &o));
+  rapt__arena_init(&arena, w.ctx);
+  assert_fails(w.ctx, rapt__search_run(w.search, &w.requests[3], 1, NULL, 0, &o, &arena, &answer, NULL), RAPT_ENAN,
+               "line 3: the model's scores of token 0");
+  float log_probs[2], alignment[2 * MOST];
+  const int32_t target[] = {4, RAPT__EOS};
+  bool aligned;
+  rapt__forced_pair pair = {w.requests[3].source, target, 2, 3, log_probs, alignment};
+  assert_fails(w.ctx, rapt__forced_run(w.forced, &pair, 1, &aligned), RAPT_ENAN,
+               "line 3: the model's score of token 0");
+  rapt__arena_free(&arena);
+  end(&w);
+}
+
+/* A smaller store in the memory of a larger one sees its first rows, and only a store of the same states lends. */
+static void stores_lend_their_first_rows(void **state) {
+  (void)state;
+  counted_memory memory;
+  rapt_context *ctx = counted_context(&memory, 1);
+  rapt_params *all, *part[3];
+  rapt_graph *graph;
+  rapt_init zeros = {RAPT_INIT_ZEROS, 0, true};
+  real *values, *lent;
+  assert_ok(ctx, rapt_params_new(ctx, &all));
+  assert_ok(ctx, rapt_graph_new(ctx, &graph));
+  rapt_param(graph, all, "a", 2, (int64_t[]){5, 3}, zeros);
+  rapt_param(graph, all, "b", 3, (int64_t[]){5, 2, 7}, zeros);
+  for (int i = 0; i < 3; i++) {
+    assert_ok(ctx, rapt_params_new(ctx, &part[i]));
+    rapt_param(graph, part[i], i == 1 ? "c" : "b", 3, (int64_t[]){3, i == 2 ? 3 : 2, 7}, zeros);
+  }
+  assert_fails(ctx, rapt__params_borrow(part[0], all), RAPT_EINVAL, "started");
+  assert_ok(ctx, rapt_params_start(all, 0));
+  assert_ok(ctx, rapt__params_borrow(part[0], all));
+  assert_fails(ctx, rapt__params_borrow(part[0], all), RAPT_EINVAL, "started");
+  assert_fails(ctx, rapt__params_borrow(part[1], all), RAPT_ESHAPE, "\"c\"");
+  assert_fails(ctx, rapt__params_borrow(part[2], all), RAPT_ESHAPE, "\"b\"");
+  rapt_params_get(all, 1, NULL, NULL, NULL, &values);
+  rapt_params_get(part[0], 0, NULL, NULL, NULL, &lent);
+  assert_ptr_equal(values, lent);
+  rapt_graph_free(graph);
+  for (int i = 0; i < 3; i++) rapt_params_free(part[i]);
+  rapt_params_free(all);
+  close_context(&memory, ctx);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(neither_batches_nor_threads_matter),
                                      cmocka_unit_test(scores_agree_with_whole_targets),
-                                     cmocka_unit_test(a_wide_beam_finds_the_best_of_all), cmocka_unit_test(bans_hold),
-                                     cmocka_unit_test(sentences_that_have_ended_cost_nothing)};
+                                     cmocka_unit_test(a_wide_beam_finds_the_best_of_all),
+                                     cmocka_unit_test(bans_hold),
+                                     cmocka_unit_test(sentences_that_have_ended_cost_nothing),
+                                     cmocka_unit_test(scores_that_are_no_numbers_are_an_error),
+                                     cmocka_unit_test(stores_lend_their_first_rows)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

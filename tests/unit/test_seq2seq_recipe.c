@@ -156,6 +156,29 @@ static void it_learns_to_translate(void **state) {
   close_context(&memory, ctx);
 }
 
+/* Pieces of words, one vocabulary, batches by tokens: the model directory has one tokenizer. */
+static void it_reads_pieces_of_words(void **state) {
+  (void)state;
+  counted_memory memory;
+  rapt_context *ctx = counted_context(&memory, 1);
+  heard h;
+  rapt_run_result r;
+  static const char *const pieces[] = {"text.tokenizer=bpe", "text.joint=true",      "text.vocabulary=300",
+                                       "model.context=40",   "train.max_tokens=200", "seq2seq.compare=false",
+                                       "train.steps=10",     "seq2seq.spelling=0"};
+  assert_ok(ctx, train(ctx, "pieces", pieces, 8, false, &h, &r));
+  expect(h.results, "and at most 11 % wrong phonemes (not measured)");
+  char path[300];
+  snprintf(path, sizeof path, "%s/pieces", root);
+  rapt_model *model;
+  assert_ok(ctx, rapt_model_load(ctx, path, &model));
+  assert_int_equal(rapt_tokenizer_get_kind(rapt_model_tokenizer(model)), RAPT_BPE);
+  assert_null(model->source_tokenizer);
+  assert_in_range(rapt_model_vocabulary(model), 261, 300);
+  rapt_model_free(model);
+  close_context(&memory, ctx);
+}
+
 /* Stopped twice in the first net, before the second one began. */
 static void a_resumed_run_is_the_same_run(void **state) {
   (void)state;
@@ -253,11 +276,41 @@ static void what_is_missing_is_named(void **state) {
   close_context(&memory, ctx);
 }
 
+/* An allocation fails, and all behind it, at places spread over a run. */
+static void failing_allocations_leave_nothing_behind(void **state) {
+  (void)state;
+  static const char *const few[] = {"text.pairs=20", "train.steps=2", "seq2seq.spelling=2", "model.width=4",
+                                    "search.beam=2", "train.evals=1", "train.average=1"};
+  int failures = 0;
+  for (long n = 1;; n += 1 + n / 12) {
+    counted_memory memory;
+    rapt_context *ctx = counted_context(&memory, 1);
+    char name[32];
+    heard h;
+    rapt_run_result r;
+    snprintf(name, sizeof name, "fault%ld", n);
+    memory.fail_at = memory.calls + n;
+    rapt_status status = train(ctx, name, few, 7, false, &h, &r);
+    memory.fail_at = 0;
+    if (status != RAPT_OK) {
+      assert_int_equal(status, RAPT_ENOMEM);
+      failures++;
+    }
+    close_context(&memory, ctx);
+    if (status == RAPT_OK) break;
+  }
+  assert_true(failures > 50);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(it_learns_to_translate),   cmocka_unit_test(a_resumed_run_is_the_same_run),
-      cmocka_unit_test(its_model_translates),     cmocka_unit_test(the_plane_keeps_distances),
+      cmocka_unit_test(it_learns_to_translate),
+      cmocka_unit_test(a_resumed_run_is_the_same_run),
+      cmocka_unit_test(it_reads_pieces_of_words),
+      cmocka_unit_test(its_model_translates),
+      cmocka_unit_test(the_plane_keeps_distances),
       cmocka_unit_test(what_is_missing_is_named),
+      cmocka_unit_test(failing_allocations_leave_nothing_behind),
   };
   return cmocka_run_group_tests_name("seq2seq recipe", tests, make_root, remove_root);
 }
