@@ -95,18 +95,19 @@ static void make_plain(char *s) {
 }
 
 static rapt_status print_cells(cells *c, rapt__text *out) {
-  rapt_status status = c->failed ? RAPT_ENOMEM : RAPT_OK;
+  size_t *widest = rapt__arena_new(&c->arena, c->columns, sizeof *widest);
+  rapt_status status = c->failed || !widest ? RAPT_ENOMEM : RAPT_OK;
   for (size_t i = 0; i < c->count && status == RAPT_OK; i++) {
-    size_t column = i % c->columns, widest = 0;
-    for (size_t k = column; k < c->count; k += c->columns) {
-      size_t width = width_of(c->texts[k]);
-      if (width > widest) widest = width;
-    }
+    size_t width = width_of(c->texts[i]);
+    if (width > widest[i % c->columns]) widest[i % c->columns] = width;
+  }
+  for (size_t i = 0; i < c->count && status == RAPT_OK; i++) {
+    size_t column = i % c->columns, begin = out->size;
     bool last = column + 1 == c->columns || (column + 2 == c->columns && !*c->texts[i + 1]);
-    size_t begin = out->size;
     status = rapt__text_addf(out, "%s", c->texts[i]);
     if (status == RAPT_OK) make_plain(out->data + begin);
-    if (status == RAPT_OK && !last) status = rapt__text_addf(out, "%*s", (int)(widest - width_of(c->texts[i])) + 2, "");
+    if (status == RAPT_OK && !last)
+      status = rapt__text_addf(out, "%*s", (int)(widest[column] - width_of(c->texts[i])) + 2, "");
     if (status == RAPT_OK && column + 1 == c->columns) status = rapt__text_add(out, "\n", 1);
   }
   return status;
