@@ -261,7 +261,9 @@ rapt_status rapt_model_save(const rapt_model *model, const char *dir) {
   char *config = rapt__path_join(ctx, dir, "config.json"), *weights = rapt__path_join(ctx, dir, "model.safetensors");
   char *generation = rapt__path_join(ctx, dir, "generation_config.json");
   static const char sampled[] = "{\n  \"do_sample\": true,\n  \"temperature\": 0.8\n}\n";
-  static const char searched[] = "{\n  \"do_sample\": false,\n  \"num_beams\": 4\n}\n";
+  static const char searched[] =
+      "{\n  \"bos_token_id\": 0,\n  \"pad_token_id\": 1,\n  \"eos_token_id\": 2,\n  \"decoder_start_token_id\": 0,\n"
+      "  \"do_sample\": false,\n  \"num_beams\": 4\n}\n"; /* RAPT__BOS, RAPT__PAD, RAPT__EOS */
   const char *defaults = model->arch->seq2seq ? searched : sampled;
   rapt_status status = config && weights && generation ? write_config(model, config) : RAPT_ENOMEM;
   if (status == RAPT_OK && !model->arch->music)
