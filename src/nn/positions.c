@@ -63,10 +63,9 @@ rapt_tensor *rapt__nn_skew(rapt_tensor *x) {
   return rapt_slice(rapt_reshape(rapt_pad(x, -1, 1, 0), 4, longer), 2, 1, t);
 }
 
-/* A vector for every query and key. */
-static rapt_tensor *by_pairs(rapt_tensor *q, rapt_tensor *table, rapt_tensor *ids) {
+/* A vector for every query and key; of each head, or with groups = 1 shared by them. */
+static rapt_tensor *by_pairs(rapt_tensor *q, rapt_tensor *table, int64_t groups, rapt_tensor *ids) {
   int64_t b = rapt_dim(q, 0), tq = rapt_dim(q, 1), h = rapt_dim(q, 2), d = rapt_dim(q, 3), tk = rapt_dim(ids, 1);
-  int64_t groups = rapt_dim(table, 1) / d; /* 1: shared by heads */
   rapt_tensor *a = rapt_reshape(rapt_embedding(table, ids), 4, (int64_t[]){tq, tk, groups, d});
   a = rapt_permute(a, (int[]){2, 0, 1, 3});                 /* (G, Tq, Tk, D) */
   rapt_tensor *rows = rapt_permute(q, (int[]){2, 1, 0, 3}); /* (H, Tq, B, D) */
@@ -75,8 +74,8 @@ static rapt_tensor *by_pairs(rapt_tensor *q, rapt_tensor *table, rapt_tensor *id
 }
 
 /* A vector for every distance. */
-static rapt_tensor *by_distance(rapt_tensor *q, rapt_tensor *table, rapt_tensor *ids) {
-  int64_t t = rapt_dim(q, 1), d = rapt_dim(q, 3), groups = rapt_dim(table, 1) / d;
+static rapt_tensor *by_distance(rapt_tensor *q, rapt_tensor *table, int64_t groups, rapt_tensor *ids) {
+  int64_t t = rapt_dim(q, 1), d = rapt_dim(q, 3);
   /* The last query sees the key of column c at distance T − 1 − c. */
   rapt_tensor *a = rapt_reshape(rapt_embedding(table, ids), 3, (int64_t[]){t, groups, d});
   a = rapt_permute(a, (int[]){1, 0, 2});                                                   /* (G, T, D) */
@@ -88,9 +87,9 @@ rapt_tensor *rapt__nn_position_bias(const rapt__layers *l, const rapt__positions
   if (p->kind != RAPT__POSITION_SHAW && p->kind != RAPT__POSITION_SKEW) return NULL;
   int64_t t = rapt_dim(q, 1), d = rapt_dim(q, 3);
   bool shared = p->kind == RAPT__POSITION_SHAW;
-  int64_t most = shared && p->clip < p->context ? p->clip : p->context - 1;
-  rapt_tensor *table = rapt__nn_table(l, "relative", most + 1, shared ? d : p->heads * d, p->init);
+  int64_t groups = shared ? 1 : p->heads, most = shared && p->clip < p->context ? p->clip : p->context - 1;
+  rapt_tensor *table = rapt__nn_table(l, "relative", most + 1, groups * d, p->init);
   q = rapt_scale(q, 1 / sqrt((double)d));
-  if (t == 1 || p->naive) return by_pairs(q, table, rapt_relative_positions(at, keys, 0, most));
-  return by_distance(q, table, rapt_relative_positions(rapt_slice(at, 0, t - 1, 1), keys, 0, most));
+  if (t == 1 || p->naive) return by_pairs(q, table, groups, rapt_relative_positions(at, keys, 0, most));
+  return by_distance(q, table, groups, rapt_relative_positions(rapt_slice(at, 0, t - 1, 1), keys, 0, most));
 }
