@@ -17,8 +17,10 @@ static const rapt__key keys[] = {
     {"strings.width", NULL, RAPT__KEY_INT, AT(width), "64", 8, 4096, NULL, "size of the hidden state"},
     {"strings.layers", NULL, RAPT__KEY_INT, AT(layers), "3", 1, 64, NULL, "blocks of attention and feed-forward"},
     {"position.heads", NULL, RAPT__KEY_INT, AT(heads), "4", 1, 64, NULL, "attention heads of all nets"},
+    {"position.init", NULL, RAPT__KEY_REAL, AT(init), "0.1", 0, 10, NULL,
+     "standard deviation of new weights of all nets"},
     {"music.events", NULL, RAPT__KEY_INT, AT(events), "256", 8, 4096, NULL, "events that a prediction can see"},
-    {"music.steps", NULL, RAPT__KEY_INT, AT(music_steps), "900", 1, 1e9, NULL, "updates of a net for chorales"},
+    {"music.steps", NULL, RAPT__KEY_INT, AT(music_steps), "600", 1, 1e9, NULL, "updates of a net for chorales"},
     {"music.batch", NULL, RAPT__KEY_INT, AT(music_batch), "8", 1, 4096, NULL, "windows of music in one batch"},
     {"music.width", NULL, RAPT__KEY_INT, AT(music_width), "96", 8, 4096, NULL, "size of the hidden state"},
     {"music.layers", NULL, RAPT__KEY_INT, AT(music_layers), "3", 1, 64, NULL, "blocks of attention and feed-forward"},
@@ -29,13 +31,13 @@ static const rapt__key keys[] = {
 #undef AT
 
 static const char *const defaults[] = {"data=jsb-chorales",
-                                       "train.steps=900",
+                                       "train.steps=1500",
                                        "train.batch=16",
                                        "train.lr=2e-3",
                                        "train.beta2=0.98",
                                        "train.weight_decay=0.01",
-                                       "train.eval_every=100",
-                                       "train.save_every=300",
+                                       "train.eval_every=200",
+                                       "train.save_every=500",
                                        "train.sample_every=0",
                                        "train.sample_tokens=0",
                                        NULL};
@@ -49,6 +51,7 @@ rapt_status rapt__relpos_model(rapt__relpos *r, const rapt__relpos_shape *s, rap
       rapt__arena_format(arena, "model.layers=%lld", (long long)s->layers),
       rapt__arena_format(arena, "model.width=%lld", (long long)s->width),
       rapt__arena_format(arena, "model.heads=%lld", (long long)s->heads),
+      rapt__arena_format(arena, "model.init=%.17g", s->init),
       rapt__arena_format(arena, "model.dropout=%.17g", s->dropout),
   };
   enum { COUNT = sizeof settings / sizeof *settings };

@@ -13,7 +13,7 @@ typedef struct rapt__relpos_settings {
   int task;
   int64_t length, symbols, strings, width, layers, heads;              /* of strings */
   int64_t events, music_steps, music_batch, music_width, music_layers; /* of music */
-  double dropout;
+  double init, dropout;
   bool test;
 } rapt__relpos_settings;
 
@@ -38,7 +38,7 @@ typedef struct rapt__relpos {
 typedef struct rapt__relpos_shape {
   rapt__position kind;
   int64_t vocabulary, context, layers, width, heads;
-  double dropout;
+  double init, dropout;
 } rapt__relpos_shape;
 
 /* ---- relative-position.c ---- */

@@ -85,6 +85,7 @@ static rapt_status train_one(rapt__relpos *r, int k, const events *parts, rapt_m
                               .layers = own->music_layers,
                               .width = own->music_width,
                               .heads = own->heads,
+                              .init = own->init,
                               .dropout = own->dropout};
   const char *dir = rapt__arena_format(&r->run->arena, "music/%s", rapt__position_names[kinds[k]]);
   if (!dir) return RAPT_ENOMEM;

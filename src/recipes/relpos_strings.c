@@ -167,7 +167,8 @@ static rapt_status one(rapt__relpos *r, int k, outcome *o, rapt__text *csv, rapt
                               .context = tokens_of(2 * own->length),
                               .layers = own->layers,
                               .width = own->width,
-                              .heads = own->heads};
+                              .heads = own->heads,
+                              .init = own->init};
   const char *name = rapt__position_names[kinds[k]];
   const char *dir = rapt__arena_format(&r->run->arena, "strings/%s", name);
   strings s = {.length = own->length,
@@ -202,7 +203,7 @@ static rapt_status one(rapt__relpos *r, int k, outcome *o, rapt__text *csv, rapt
 
 static rapt_status judge(rapt__relpos *r, const outcome *o) {
   enum { AT_TRAINED = BUCKETS - 1, AT_LONGER = BUCKETS + 1, AT_TWICE = POINTS - 1 }; /* 64, 96, 128 of the defaults */
-  double learned[TASKS], least[TASKS];
+  double learned[TASKS] = {0}, least[TASKS];
   for (int k = 0; k < KINDS; k++) {
     const double *copy = o->right[k][COPY], *reverse = o->right[k][REVERSE];
     RAPT_TRY(rapt__relpos_say(
