@@ -153,6 +153,14 @@ RAPT_API rapt_tensor *rapt_attention_qkv(rapt_tensor *qkv, int64_t heads, int64_
 RAPT_API rapt_tensor *rapt_rotary(rapt_tensor *x, rapt_tensor *positions, double base, bool halves);
 /* (T, C): sines in even and cosines in odd columns (Vaswani et al. 2017, §3.5); a constant. */
 RAPT_API rapt_tensor *rapt_sinusoid(rapt_graph *graph, int64_t t, int64_t c);
+/* Which row of a table of relative positions belongs to each query and key: int32 (Tq, Tk) for positions int32 (Tq) of the
+ * queries and keys at 0, 1, …, Tk − 1. With distance d = position of the query − position of the key:
+ * clamp(d, lo, hi) − lo (Shaw et al. 2018, §3.2), or T5's bucket (Raffel et al. 2020, §2.1): small distances have one
+ * each, larger ones share, all from max_distance on are in the last. both: half the buckets are for keys behind the query,
+ * else those count as d = 0. No gradient. */
+RAPT_API rapt_tensor *rapt_relative_positions(rapt_tensor *positions, int64_t keys, int64_t lo, int64_t hi);
+RAPT_API rapt_tensor *rapt_relative_buckets(rapt_tensor *positions, int64_t keys, int64_t buckets, int64_t max_distance,
+                                            bool both);
 
 /* A key/value cache: copies x (B, T, …) over rows at, at + 1, … of `cache` (B, capacity, …), a parameter of a store that no
  * optimizer sees, and returns the whole cache. `at` is int32 (); rows past the capacity are dropped. No gradient. */

@@ -1,23 +1,22 @@
 /* GPT-2 (Radford et al. 2019): a pre-norm decoder with learned positions and a tied output, under the tensor names of
- * Hugging Face's GPT2LMHeadModel. Settings turn it into its descendants: rotary positions (Su et al. 2021), RMS norm (Zhang &
+ * Hugging Face's GPT2LMHeadModel. Settings turn it into its descendants: other positions (nn/positions.h), RMS norm (Zhang &
  * Sennrich 2019), SwiGLU (Shazeer 2020), grouped-query attention (Ainslie et al. 2023), no biases. */
 #include "models/models.h"
+#include "nn/positions.h"
 
 #include <math.h>
 #include <stddef.h>
 
 typedef struct gpt_config {
-  int64_t vocabulary, context, layers, heads, kv_heads, width, inner;
+  int64_t vocabulary, context, layers, heads, kv_heads, width, inner, clip, buckets, max_distance;
   double dropout, eps, rope_base, init;
   int position, norm, activation;
   bool bias, tied;
 } gpt_config;
 
-enum { LEARNED, ROPE };
 enum { LAYER_NORM, RMS_NORM };
 enum { ACT_GELU_TANH, ACT_GELU, ACT_RELU, ACT_SWIGLU };
 
-static const char *const positions[] = {"learned", "rope", NULL};
 static const char *const norms[] = {"layer", "rms", NULL};
 static const char *const activations[] = {"gelu_new", "gelu", "relu", "swiglu", NULL};
 
@@ -39,10 +38,16 @@ static const rapt__key keys[] = {
     {"model.eps", "layer_norm_epsilon", RAPT__KEY_REAL, AT(eps), "1e-5", 0, 1, NULL, "added to the variance in norms"},
     {"model.init", "initializer_range", RAPT__KEY_REAL, AT(init), "0.02", 0, 10, NULL,
      "standard deviation of new weights"},
-    {"model.position", "position", RAPT__KEY_CHOICE, AT(position), "learned", 0, 0, positions,
-     "learned table, or rope: rotary positions"},
+    {"model.position", "position", RAPT__KEY_CHOICE, AT(position), "learned", 0, 0, rapt__position_names,
+     "positions: a table, rotary, none, sinusoids, relative keys (shaw, skew), linear biases, T5's buckets"},
     {"model.rope_base", "rope_theta", RAPT__KEY_REAL, AT(rope_base), "10000", 1, 1e9, NULL,
      "base of the rotary frequencies"},
+    {"model.clip", "relative_clip", RAPT__KEY_INT, AT(clip), "16", 1, 1 << 20, NULL,
+     "position=shaw: distances at and past it are one"},
+    {"model.buckets", "relative_buckets", RAPT__KEY_INT, AT(buckets), "32", 2, 1 << 16, NULL,
+     "position=t5: buckets of distances"},
+    {"model.max_distance", "relative_max_distance", RAPT__KEY_INT, AT(max_distance), "128", 2, 1 << 20, NULL,
+     "position=t5: distances at and past it are one"},
     {"model.norm", "norm", RAPT__KEY_CHOICE, AT(norm), "layer", 0, 0, norms, "layer norm or RMS norm"},
     {"model.activation", "activation_function", RAPT__KEY_CHOICE, AT(activation), "gelu_new", 0, 0, activations,
      "of the feed-forward layer"},
@@ -61,11 +66,34 @@ static rapt_status check(rapt_context *ctx, const void *config) {
   if (c->heads % kv != 0)
     return rapt__fail(ctx, RAPT_EKEY, "model.kv_heads=%lld does not divide model.heads=%lld", (long long)kv,
                       (long long)c->heads);
-  if (c->position == ROPE && (c->width / c->heads) % 2 != 0)
+  if (c->position == RAPT__POSITION_ROPE && (c->width / c->heads) % 2 != 0)
     return rapt__fail(ctx, RAPT_EKEY, "model.position=rope needs an even head size, not %lld",
                       (long long)(c->width / c->heads));
+  if (c->position == RAPT__POSITION_T5 && (c->buckets % 2 != 0 || c->max_distance <= c->buckets / 2))
+    return rapt__fail(
+        ctx, RAPT_EKEY,
+        "model.position=t5 needs an even number of model.buckets, not %lld, and a model.max_distance above "
+        "half of it, not %lld",
+        (long long)c->buckets, (long long)c->max_distance);
   if (c->vocabulary < 1) return rapt__fail(ctx, RAPT_EKEY, "model.vocabulary is not set");
   return RAPT_OK;
+}
+
+static rapt__positions positions_of(const gpt_config *c) {
+  return (rapt__positions){.kind = (rapt__position)c->position,
+                           .heads = c->heads,
+                           .context = c->context,
+                           .clip = c->clip,
+                           .buckets = c->buckets,
+                           .max_distance = c->max_distance,
+                           .base = c->rope_base,
+                           .init = c->init};
+}
+
+/* Of a pass: what its tokens attend to, the whole cache or themselves. */
+static int64_t keys_of(const rapt__lm_pass *pass) {
+  int64_t t = rapt_dim(pass->tokens, 1);
+  return pass->caches && t == 1 ? ((const gpt_config *)pass->config)->context : t;
 }
 
 static rapt_tensor *norm(const rapt__layers *l, const gpt_config *c, const char *name, rapt_tensor *x) {
@@ -81,23 +109,25 @@ static rapt_tensor *with_past(const rapt__lm_pass *pass, const char *name, rapt_
   return rapt_dim(x, 1) == 1 ? all : x;
 }
 
-static rapt_tensor *attention(const rapt__lm_pass *pass, const rapt__layers *l, rapt_tensor *x, rapt_tensor *at) {
+static rapt_tensor *attention(const rapt__lm_pass *pass, const rapt__layers *l, rapt_tensor *x, rapt_tensor *bias) {
   const gpt_config *c = pass->config;
+  rapt__positions p = positions_of(c);
+  rapt_tensor *at = pass->positions;
+  bool plain = p.kind != RAPT__POSITION_ROPE && p.kind != RAPT__POSITION_SHAW && p.kind != RAPT__POSITION_SKEW;
   int64_t b = rapt_dim(x, 0), t = rapt_dim(x, 1), size = c->width / c->heads;
   int64_t kv = c->kv_heads ? c->kv_heads : c->heads, wide = kv * size;
   rapt_tensor *qkv = rapt__nn_linear(l, "c_attn", x, c->width + 2 * wide, false, c->bias, c->init, RAPT_IDENTITY);
   double small = c->init / sqrt(2.0 * (double)c->layers);
-  rapt_attention_options options = {.causal = t > 1, .dropout = pass->training ? c->dropout : 0};
-  if (c->position == LEARNED && !pass->caches)
+  rapt_attention_options options = {.causal = t > 1, .bias = bias, .dropout = pass->training ? c->dropout : 0};
+  if (plain && !pass->caches)
     return rapt__nn_linear(l, "c_proj", rapt_attention_qkv(qkv, c->heads, kv, &options), c->width, false, c->bias,
                            small, RAPT_IDENTITY);
   rapt_tensor *q = rapt_reshape(rapt_slice(qkv, -1, 0, c->width), 4, (int64_t[]){b, t, c->heads, size});
   rapt_tensor *k = rapt_reshape(rapt_slice(qkv, -1, c->width, wide), 4, (int64_t[]){b, t, kv, size});
   rapt_tensor *v = rapt_reshape(rapt_slice(qkv, -1, c->width + wide, wide), 4, (int64_t[]){b, t, kv, size});
-  if (c->position == ROPE) {
-    q = rapt_rotary(q, at, c->rope_base, true);
-    k = rapt_rotary(k, at, c->rope_base, true);
-  }
+  q = rapt__nn_position_turn(&p, q, at);
+  k = rapt__nn_position_turn(&p, k, at);
+  if (!plain) options.bias = rapt__nn_position_bias(l, &p, q, at, keys_of(pass));
   if (pass->caches) {
     k = with_past(pass, "cache.k", k);
     v = with_past(pass, "cache.v", v);
@@ -124,15 +154,15 @@ static rapt_tensor *hidden(const rapt__lm_pass *pass, rapt_tensor **head) {
   rapt_scope_begin(pass->graph, "transformer");
   rapt_tensor *wte = rapt__nn_table(&l, "wte", c->vocabulary, c->width, c->init);
   rapt_tensor *x = rapt_embedding(wte, pass->tokens);
-  rapt_tensor *at = pass->positions;
-  if (c->position == LEARNED)
-    x = rapt_add(x, rapt_embedding(rapt__nn_table(&l, "wpe", c->context, c->width, c->init), at));
+  rapt__positions p = positions_of(c);
+  x = rapt__nn_position_embed(&l, &p, x, pass->positions);
+  rapt_tensor *bias = rapt__nn_position_shared(&l, &p, pass->positions, keys_of(pass));
   x = rapt_dropout(x, drop);
   for (int i = 0; i < (int)c->layers; i++) {
     rapt_scope_begin(pass->graph, "h.%d", i);
     rapt_tensor *normed = norm(&l, c, "ln_1", x);
     rapt_scope_begin(pass->graph, "attn");
-    rapt_tensor *a = attention(pass, &l, normed, at);
+    rapt_tensor *a = attention(pass, &l, normed, bias);
     rapt_scope_end(pass->graph);
     x = rapt_add(x, rapt_dropout(a, drop));
     normed = norm(&l, c, "ln_2", x);

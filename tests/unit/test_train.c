@@ -172,9 +172,15 @@ static void the_cache_does_not_change_the_text(void **state) {
       {"model.position=learned"},
       {"model.position=rope", "model.norm=rms", "model.activation=swiglu", "model.bias=false", "model.kv_heads=1"},
       {"text.tokenizer=bpe", "text.vocabulary=300", "model.tied=false"},
-      {"text.tokenizer=bytes", "model.activation=gelu"}};
-  static const int counts[] = {1, 5, 3, 2};
-  for (int kind = 0; kind < 4; kind++) {
+      {"text.tokenizer=bytes", "model.activation=gelu"},
+      {"model.position=none"},
+      {"model.position=sinusoid"},
+      {"model.position=shaw", "model.clip=3"},
+      {"model.position=skew", "model.kv_heads=1"},
+      {"model.position=alibi"},
+      {"model.position=t5", "model.buckets=6", "model.max_distance=10"}};
+  static const int counts[] = {1, 5, 3, 2, 1, 1, 2, 2, 1, 3};
+  for (int kind = 0; kind < 10; kind++) {
     char name[32], dir[300];
     rapt_run_result r;
     snprintf(name, sizeof name, "kind%d", kind);
