@@ -146,13 +146,13 @@ static rapt_status time_update(team *m) {
   return RAPT_OK;
 }
 
-/* Both spin as long as an update takes. */
+/* The loops together take one thread as long as an update. */
 static rapt_status time_teams(rapt__toolkit *t, team *teams) {
   spinning s = {.turns = 1000000};
   RAPT_TRY(time_update(&teams[0]));
   double once = time_spin(&teams[0], &s), turns = 1e6 * teams[0].update / once;
   s.turns = turns < 1e9 ? (int64_t)turns + 1 : (int64_t)1e9;
-  for (int64_t r = 0; r < 4 * t->settings->rounds && !rapt__toolkit_stopped(t); r++)
+  for (int64_t r = 0; r < 3 * t->settings->rounds && !rapt__toolkit_stopped(t); r++)
     for (int i = 0; i < THREADS; i++) {
       RAPT_TRY(time_update(&teams[i]));
       teams[i].spin = fmin(teams[i].spin, time_spin(&teams[i], &s));
