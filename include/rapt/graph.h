@@ -99,7 +99,7 @@ RAPT_API void rapt_plan_free(rapt_plan *plan);
 RAPT_API rapt_status rapt_plan_run(rapt_plan *plan, uint64_t step);
 /* Runs and looks at every result: RAPT_ENAN names the first tensor that is not finite. Slow; updates are left out. */
 RAPT_API rapt_status rapt_plan_check_finite(rapt_plan *plan, uint64_t step);
-/* Storage of an input (to fill before a run), an output or a tap (to read after it); NULL for any other tensor. */
+/* Storage of an input (to fill before a run), an output or a tap (to read after it); NULL for any other tensor, and for NULL. */
 RAPT_API void *rapt_plan_data(rapt_plan *plan, const rapt_tensor *t);
 /* An input or tap by name, or NULL. */
 RAPT_API rapt_tensor *rapt_plan_find(const rapt_plan *plan, const char *name);

@@ -14,6 +14,7 @@
 #include <rapt/parallel.h>
 #include <rapt/recipe.h>
 #include <rapt/runs.h>
+#include <rapt/sweep.h>
 #include <rapt/system.h>
 #include <rapt/text.h>
 #include <rapt/translate.h>

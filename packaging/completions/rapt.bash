@@ -2,7 +2,7 @@
 _rapt() {
   local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]}
   if [ "$COMP_CWORD" -eq 1 ]; then
-    mapfile -t COMPREPLY < <(compgen -W "recipes show explain train eval generate score translate runs data align bench doctor --help --version" -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W "recipes show explain train sweep eval generate score translate runs data align bench doctor --help --version" -- "$word")
     return
   fi
   local words=--help
@@ -10,6 +10,15 @@ _rapt() {
   show) words="--config --help $(rapt recipes 2>/dev/null | awk 'NR > 1 {print $1}')" ;;
   explain) words="--sentence --seed --html --out --help $(rapt recipes 2>/dev/null | awk 'NR > 1 {print $1}')" ;;
   train) words="--resume --help $(rapt recipes 2>/dev/null | awk 'NR > 1 {print $1}')
+    $(rapt show "${COMP_WORDS[2]}" 2>/dev/null | sed -n 's/^  \([a-z][a-z0-9_.]*\) .*/\1=/p')" ;;
+  recipes)
+    if [ "${COMP_WORDS[COMP_CWORD - 1]}" = --verify ]; then
+      words="all $(rapt recipes 2>/dev/null | awk 'NR > 1 {print $1}')"
+    else
+      words="--verify --seeds --out --dry-run --json --csv --help"
+    fi
+    ;;
+  sweep) words="--jobs --dry-run --json --csv --help $(rapt recipes 2>/dev/null | awk 'NR > 1 {print $1}')
     $(rapt show "${COMP_WORDS[2]}" 2>/dev/null | sed -n 's/^  \([a-z][a-z0-9_.]*\) .*/\1=/p')" ;;
   eval) words="--json --help" ;;
   generate) words="--prompt --tokens --temperature --top-k --top-p --min-p --repetition-penalty --seed --no-cache --no-echo --frames --tempo --out --help" ;;

@@ -1,14 +1,20 @@
 # Completion of rapt for fish.
-set -l commands recipes show explain train eval generate score translate runs data align bench doctor
+set -l commands recipes show explain train sweep eval generate score translate runs data align bench doctor
 complete -c rapt -n "not __fish_seen_subcommand_from $commands" -f -a "$commands"
-complete -c rapt -n "__fish_seen_subcommand_from show explain train" -f -a "(rapt recipes 2>/dev/null | awk 'NR > 1 {print \$1}')"
+complete -c rapt -n "__fish_seen_subcommand_from show explain train sweep" -f -a "(rapt recipes 2>/dev/null | awk 'NR > 1 {print \$1}')"
 complete -c rapt -n "__fish_seen_subcommand_from show" -l config -d "a YAML file with every setting"
 complete -c rapt -n "__fish_seen_subcommand_from explain" -l sentence -x -d "the words to walk through"
 complete -c rapt -n "__fish_seen_subcommand_from explain" -l html -r -d "also write a page with heat maps"
 complete -c rapt -n "__fish_seen_subcommand_from explain" -l out -r -d "also write explain.txt and explain.html there"
 complete -c rapt -n "__fish_seen_subcommand_from explain" -l seed -x -d "of the weights"
 complete -c rapt -n "__fish_seen_subcommand_from train" -l resume -r -d "go on with an interrupted run"
-complete -c rapt -n "__fish_seen_subcommand_from eval bench runs" -l json
+complete -c rapt -n "__fish_seen_subcommand_from recipes" -l verify -x -a "all (rapt recipes 2>/dev/null | awk 'NR > 1 {print \$1}')"
+complete -c rapt -n "__fish_seen_subcommand_from recipes" -l seeds -x -d "of each recipe"
+complete -c rapt -n "__fish_seen_subcommand_from recipes" -l out -r -d "where the runs go"
+complete -c rapt -n "__fish_seen_subcommand_from sweep" -l jobs -x -d "runs at a time"
+complete -c rapt -n "__fish_seen_subcommand_from sweep recipes" -l dry-run -d "only list the runs"
+complete -c rapt -n "__fish_seen_subcommand_from sweep recipes" -l csv -r -d "also write the results"
+complete -c rapt -n "__fish_seen_subcommand_from eval bench runs sweep recipes" -l json
 set -l verbs list path get check
 complete -c rapt -n "__fish_seen_subcommand_from data; and not __fish_seen_subcommand_from $verbs" -f -a "$verbs"
 complete -c rapt -n "__fish_seen_subcommand_from data; and __fish_seen_subcommand_from path get check" -f \

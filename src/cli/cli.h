@@ -15,7 +15,7 @@ typedef struct command {
 } command;
 
 extern const command cli_recipes, cli_show, cli_train, cli_eval, cli_generate, cli_translate, cli_runs, cli_doctor,
-    cli_bench, cli_data, cli_explain, cli_align, cli_score;
+    cli_bench, cli_data, cli_explain, cli_align, cli_score, cli_sweep;
 
 /* "rapt: MESSAGE" and a pointer to the help; returns EXIT_USAGE. */
 int cli_usage(const command *c, const char *fmt, ...) RAPT_PRINTF(2, 3);
@@ -28,6 +28,15 @@ bool cli_is_help(const char *argument);
 bool cli_option(const char *name, int argc, char **argv, int *i, const char **value);
 bool cli_number(const char *text, double *out);
 const char *cli_nearest(const char *name, const char *const *names);
+/* What `rapt sweep` and `rapt recipes --verify` share. */
+typedef struct sweep_wish {
+  int jobs; /* 0: automatic */
+  bool dry_run, json;
+  const char *csv; /* or NULL */
+} sweep_wish;
+/* Shows the plan, or does what is left to do and shows the results; `again` is the command that goes on with it. EXIT_FAILED
+ * where a run failed. */
+int cli_do_sweep(rapt_context *ctx, rapt_sweep *sweep, const sweep_wish *wish, const char *again);
 /* A file or "-" (standard input) as allocated text. */
 char *cli_read(const char *path, size_t *size);
 

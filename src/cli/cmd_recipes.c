@@ -1,19 +1,119 @@
 /* rapt recipes, rapt show. */
 #include "cli/cli.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-static int recipes(int argc, char **argv) {
-  if (argc > 1) return cli_usage(&cli_recipes, "unexpected argument \"%s\"", argv[1]);
+static void list_recipes(void) {
   printf("%-20s %-8s %-26s %-18s %s\n", "recipe", "minutes", "task", "data", "pass mark");
   for (int i = 0; i < rapt_recipe_count(); i++) {
     const rapt_recipe_info *r = rapt_recipe_get(i);
     printf("%-20s %-8d %-26s %-18s %s\n", r->id, r->minutes, r->task, r->data, r->pass_mark);
   }
+}
+
+/* ---- Full runs of recipes ---- */
+
+typedef struct verification {
+  const char *verify, *out; /* "all" or "ID,ID"; NULL: the list is wanted */
+  double seeds;
+  bool any; /* an option that only --verify has */
+  sweep_wish wish;
+} verification;
+
+/* 0, or the exit code of a usage error. */
+static int read_arguments(int argc, char **argv, verification *v) {
+  const char *value;
+  for (int i = 1; i < argc; i++) {
+    if (cli_option("--verify", argc, argv, &i, &value)) {
+      if (!(v->verify = value)) return cli_usage(&cli_recipes, "--verify needs \"all\" or recipes: gpt,nplm");
+      continue;
+    }
+    v->any = true;
+    if (strcmp(argv[i], "--dry-run") == 0) {
+      v->wish.dry_run = true;
+    } else if (strcmp(argv[i], "--json") == 0) {
+      v->wish.json = true;
+    } else if (cli_option("--csv", argc, argv, &i, &value)) {
+      if (!(v->wish.csv = value)) return cli_usage(&cli_recipes, "--csv needs the name of a file");
+    } else if (cli_option("--out", argc, argv, &i, &value)) {
+      if (!(v->out = value) || !*value) return cli_usage(&cli_recipes, "--out needs the name of a directory");
+    } else if (cli_option("--seeds", argc, argv, &i, &value)) {
+      if (!value || !cli_number(value, &v->seeds) || v->seeds < 1 || v->seeds > 1000 || v->seeds != floor(v->seeds))
+        return cli_usage(&cli_recipes, "--seeds needs a whole number from 1 to 1000");
+    } else if (argv[i][0] == '-') {
+      return cli_usage(&cli_recipes, "unknown option \"%s\"", argv[i]);
+    } else {
+      return cli_usage(&cli_recipes, "unexpected argument \"%s\"", argv[i]);
+    }
+  }
+  if (v->any && !v->verify) return cli_usage(&cli_recipes, "only --verify has further options");
+  return 0;
+}
+
+static bool all_reached(const rapt_sweep *sweep) {
+  for (size_t i = 0; i < rapt_sweep_count(sweep); i++) {
+    const rapt_sweep_run *run = rapt_sweep_get(sweep, i);
+    if (run->state != RAPT_SWEEP_SKIPPED && (run->state != RAPT_SWEEP_DONE || run->mark != RAPT_MARK_REACHED))
+      return false;
+  }
+  return true;
+}
+
+static int verify_in(rapt_context *ctx, const verification *v, const char *const *ids, int count) {
+  char dated[64] = "runs/verify", again[1024];
+  time_t now = time(NULL);
+  struct tm local;
+  if (localtime_r(&now, &local)) strftime(dated, sizeof dated, "runs/verify-%Y%m%d-%H%M%S", &local);
+  rapt_sweep *sweep;
+  if (rapt_sweep_new_recipes(ctx, ids, count, (int)v->seeds, v->out ? v->out : dated, &sweep) != RAPT_OK)
+    return cli_failed(ctx);
+  snprintf(again, sizeof again, "rapt recipes --verify %s --seeds %d --out %s", v->verify, (int)v->seeds,
+           rapt_sweep_dir(sweep));
+  int code = cli_do_sweep(ctx, sweep, &v->wish, again);
+  if (code == EXIT_DONE && !v->wish.dry_run && !all_reached(sweep)) code = EXIT_FAILED;
+  rapt_sweep_free(ctx, sweep);
+  return code;
+}
+
+static int verify(const verification *v) {
+  char *list = strdup(v->verify), *rest = list;
+  const char **ids = calloc(strlen(v->verify) + 1, sizeof *ids);
+  rapt_context *ctx = list && ids ? cli_context(1) : NULL;
+  int count = 0, code = EXIT_FAILED;
+  if (ctx && strcmp(v->verify, "all") != 0)
+    while (rest) ids[count++] = strsep(&rest, ",");
+  if (ctx) code = verify_in(ctx, v, ids, count);
+  if (ctx) rapt_context_free(ctx);
+  free(ids);
+  free(list);
+  return code;
+}
+
+static int recipes(int argc, char **argv) {
+  verification v = {.seeds = 1, .wish.jobs = 1};
+  int code = read_arguments(argc, argv, &v);
+  if (code) return code;
+  if (v.verify) return verify(&v);
+  list_recipes();
   return EXIT_DONE;
 }
 
-const command cli_recipes = {"recipes", "", "lists the papers that can be trained", recipes, ""};
+const command cli_recipes = {
+    "recipes", "[--verify all|ID,ID… [--seeds N] [--out DIR] [--dry-run] [--json] [--csv FILE]]",
+    "lists the papers that can be trained, or trains them all", recipes,
+    "\n  --verify IDS    train these recipes with their defaults, one after the other, and say which reach their pass "
+    "marks\n"
+    "  --seeds N       each with the seeds 1 … N (1)\n"
+    "  --out DIR       where the runs go; what is done there is not repeated (runs/verify-DATE-TIME)\n"
+    "  --dry-run       only list them, with the minutes that they state\n"
+    "  --json          the results as JSON\n"
+    "  --csv FILE      also write them there\n"
+    "\nThe exit code is 1 where a mark is missed or a run fails; recipes whose data sets are missing are skipped. "
+    "`rapt data get NAME`\n"
+    "fetches a data set.\n"};
 
 typedef struct shown {
   bool config;

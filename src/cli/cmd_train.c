@@ -35,7 +35,9 @@ static void tell(void *user, rapt_event event, const rapt_progress *p, const cha
     if (!s->terminal && p->seconds - s->told < 10 && p->step != p->steps) return;
     s->told = p->seconds;
     clear_line(s);
-    fprintf(stderr, "step %lld/%lld  loss %.4f  lr %.2g  ", (long long)p->step, (long long)p->steps, p->loss, p->lr);
+    fprintf(stderr, "step %lld/%lld  ", (long long)p->step, (long long)p->steps);
+    if (!isnan(p->loss))
+      fprintf(stderr, "loss %.4f  lr %.2g  ", p->loss, p->lr); /* NaN: what runs has no common loss */
     if (p->tokens_per_second > 0) fprintf(stderr, "%.0f tokens/s  ", p->tokens_per_second); /* 0: not of tokens */
     fprintf(stderr, "%s, %s left%s", passed, left, s->terminal ? "" : "\n");
     s->line = s->terminal;

@@ -243,7 +243,7 @@ rapt_status rapt_plan_check_finite(rapt_plan *plan, uint64_t step) {
 }
 
 void *rapt_plan_data(rapt_plan *plan, const rapt_tensor *t) {
-  if (rapt__poisoned(t) || t->graph != plan->graph || t->id >= (int32_t)plan->graph->tensor_count) return NULL;
+  if (!t || rapt__poisoned(t) || t->graph != plan->graph || t->id >= (int32_t)plan->graph->tensor_count) return NULL;
   bool readable = plan->keep_all || plan->kept[t->id] || t->node->op == &rapt__op_input;
   return readable ? plan->data[t->id] : NULL;
 }

@@ -40,7 +40,7 @@ static const rapt__key keys[] = {
     {"model.init", "initializer_range", RAPT__KEY_REAL, AT(init), "0.02", 0, 10, NULL,
      "standard deviation of new weights"},
     {"model.position", "position", RAPT__KEY_CHOICE, AT(position), "learned", 0, 0, positions,
-     "positions: learned table or rotary"},
+     "learned table, or rope: rotary positions"},
     {"model.rope_base", "rope_theta", RAPT__KEY_REAL, AT(rope_base), "10000", 1, 1e9, NULL,
      "base of the rotary frequencies"},
     {"model.norm", "norm", RAPT__KEY_CHOICE, AT(norm), "layer", 0, 0, norms, "layer norm or RMS norm"},

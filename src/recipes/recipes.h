@@ -66,6 +66,12 @@ extern const rapt__recipe *const rapt__recipes[]; /* then NULL */
 /* The recipe of that name, or NULL after a sentence that names the nearest one. */
 const rapt__recipe *rapt__recipe_named(rapt_context *ctx, const char *id);
 
+/* Checks settings as rapt_recipe_train would, up to where it writes, and hands over every setting of the run as "key=value",
+ * ended by NULL; they live during the call. */
+typedef rapt_status (*rapt__resolved_fn)(void *user, const char *const *settings);
+rapt_status rapt__recipe_resolve(rapt_context *ctx, const char *id, const char *const *settings, int count,
+                                 rapt__resolved_fn take, void *user);
+
 /* A line of the result or a note to whoever watches. */
 void rapt__run_say(rapt__run *run, rapt_event event, const char *fmt, ...) RAPT_PRINTF(3, 4);
 /* Setting `data` as a path: itself where it exists or has a slash, else the folder of the data set of this name. NULL after

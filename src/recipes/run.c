@@ -345,19 +345,39 @@ static rapt_status go(rapt__run *run, rapt_train_fn tell, void *user, rapt_run_r
   return status;
 }
 
+/* The preset, then the settings. */
+static rapt_status apply(rapt__run *run, const char *const *settings, int count) {
+  const char *preset = preset_among(run, settings, count);
+  if (preset) RAPT_TRY(apply_preset(run, preset, "command line"));
+  for (int i = 0; i < count; i++) {
+    RAPT_TRY(set(run, settings[i], "command line"));
+    if (!is_neutral(run, settings[i])) run->changed = true;
+  }
+  return RAPT_OK;
+}
+
 rapt_status rapt_recipe_train(rapt_context *ctx, const char *id, const char *const *settings, int count,
                               rapt_train_fn tell, void *user, rapt_run_result *result) {
   const rapt__recipe *recipe = find(id);
   if (!recipe) return unknown(ctx, id);
   rapt__run run;
   rapt_status status = begin(&run, ctx, recipe);
-  const char *preset = preset_among(&run, settings, count);
-  if (status == RAPT_OK && preset) status = apply_preset(&run, preset, "command line");
-  for (int i = 0; i < count && status == RAPT_OK; i++) {
-    status = set(&run, settings[i], "command line");
-    if (!is_neutral(&run, settings[i])) run.changed = true;
-  }
+  if (status == RAPT_OK) status = apply(&run, settings, count);
   if (status == RAPT_OK) status = go(&run, tell, user, result);
+  rapt__arena_free(&run.arena);
+  return status;
+}
+
+rapt_status rapt__recipe_resolve(rapt_context *ctx, const char *id, const char *const *settings, int count,
+                                 rapt__resolved_fn take, void *user) {
+  const rapt__recipe *recipe = find(id);
+  if (!recipe) return unknown(ctx, id);
+  rapt__run run;
+  rapt_status status = begin(&run, ctx, recipe);
+  if (status == RAPT_OK) status = apply(&run, settings, count);
+  if (status == RAPT_OK) status = check_model(&run);
+  const char **all = status == RAPT_OK ? rapt__run_settings(&run) : NULL;
+  if (status == RAPT_OK) status = all ? take(user, all) : RAPT_ENOMEM;
   rapt__arena_free(&run.arena);
   return status;
 }

@@ -16,8 +16,8 @@ typedef struct seq2seq_settings {
 static const rapt__key keys[] = {RAPT__TRANSLATION_KEYS,
                                  {"seq2seq.compare", NULL, RAPT__KEY_BOOL, offsetof(seq2seq_settings, compare), "true",
                                   0, 0, NULL, "trains the other choice of model.reverse too"},
-                                 {"seq2seq.spelling", NULL, RAPT__KEY_INT, offsetof(seq2seq_settings, spelling), "5000",
-                                  0, 1e12, NULL,
+                                 {"seq2seq.spelling", NULL, RAPT__KEY_INT, offsetof(seq2seq_settings, spelling),
+                                  "10000", 0, 1e12, NULL,
                                   "updates of a net of half the width that pronounces the words of a dictionary; 0: "
                                   "none"},
                                  {0}};

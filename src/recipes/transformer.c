@@ -20,14 +20,31 @@ static const rapt__key keys[] = {
      NULL, "updates of a small net that learns to copy sequences; 0: none"},
     {0}};
 
-static const char *const defaults[] = {"data=multi30k",        "text.tokenizer=bpe",   "text.joint=true",
-                                       "text.vocabulary=8000", "search.beam=4",        "search.alpha=0.6",
-                                       "model.width=256",      "model.inner=512",      "model.dropout=0.2",
-                                       "model.context=128",    "train.steps=6000",     "train.batch=64",
-                                       "train.lr=1e-3",        "train.warmup=800",     "train.schedule=inverse_sqrt",
-                                       "train.optimizer=adam", "train.beta2=0.98",     "train.eps=1e-9",
-                                       "train.average=5",      "train.eval_every=250", "train.evals=1000",
-                                       "train.save_every=500", "train.sample_every=0", NULL};
+static const char *const defaults[] = {"data=multi30k",
+                                       "text.tokenizer=bpe",
+                                       "text.joint=true",
+                                       "text.vocabulary=8000",
+                                       "search.beam=4",
+                                       "search.alpha=0.6",
+                                       "model.width=256",
+                                       "model.inner=512",
+                                       "model.dropout=0.2",
+                                       "model.context=128",
+                                       "train.steps=4500",
+                                       "train.batch=64",
+                                       "train.lr=1e-3",
+                                       "train.warmup=800",
+                                       "train.schedule=inverse_sqrt",
+                                       "train.optimizer=adam",
+                                       "train.weight_decay=0",
+                                       "train.beta2=0.98",
+                                       "train.eps=1e-9",
+                                       "train.average=5",
+                                       "train.eval_every=250",
+                                       "train.evals=1000",
+                                       "train.save_every=500",
+                                       "train.sample_every=0",
+                                       NULL};
 
 static const double mark = 32;         /* BLEU */
 static const double specialised = 0.5; /* of a head's weight in one place */

@@ -6,55 +6,41 @@
 #include "base/rng.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 enum { STREAM_ORDER = 2 }; /* high half of a random stream; initial weights use 1 */
 
-static void name_of(char out[32], const char *name, int part) { snprintf(out, 32, part ? "%s.%d" : "%s", name, part); }
-
-static rapt_tensor *input(rapt_graph *graph, const char *name, int part, rapt_dtype type, int ndim,
-                          const int64_t *dims) {
-  char full[32];
-  name_of(full, name, part);
-  return rapt_input(graph, full, type, ndim, dims);
-}
-
-static void *data_of(rapt_plan *plan, const char *name, int part) {
-  char full[32];
-  name_of(full, name, part);
-  rapt_tensor *t = rapt_plan_find(plan, full);
-  return t ? rapt_plan_data(plan, t) : NULL;
-}
+static void *data_of(rapt_plan *plan, const char *name) { return rapt_plan_data(plan, rapt_plan_find(plan, name)); }
 
 /* ---- The loss ---- */
 
-static rapt_tensor *network(const rapt__frames *f, rapt_graph *graph, rapt_params *params, int64_t steps, bool training,
-                            int part) {
-  rapt_tensor *x = input(graph, "x", part, RAPT_F32, 3, (int64_t[]){steps, f->batch, f->train->inputs});
-  rapt_tensor *lengths = input(graph, "lengths", part, RAPT_I32, 1, &f->batch);
+static rapt_tensor *network(const rapt__frames *f, rapt_graph *graph, rapt_params *params, int64_t steps,
+                            bool training) {
+  rapt_tensor *x = rapt_input(graph, "x", RAPT_F32, 3, (int64_t[]){steps, f->batch, f->train->inputs});
+  rapt_tensor *lengths = rapt_input(graph, "lengths", RAPT_I32, 1, &f->batch);
   return f->network(f, graph, params, x, lengths, training);
 }
 
 /* (T, B) from outputs (T, B, n). */
-static rapt_tensor *frame_losses(const rapt__frames *f, rapt_graph *graph, rapt_tensor *out, int part) {
+static rapt_tensor *frame_losses(const rapt__frames *f, rapt_graph *graph, rapt_tensor *out) {
   int64_t dims[3] = {rapt_dim(out, 0), f->batch, f->outputs};
   if (f->answer == RAPT__CLASSES) {
-    rapt_tensor *labels = input(graph, "labels", part, RAPT_I32, 2, dims);
+    rapt_tensor *labels = rapt_input(graph, "labels", RAPT_I32, 2, dims);
     return rapt_sub(rapt_logsumexp(out), rapt_gather(out, labels));
   }
-  rapt_tensor *y = input(graph, "y", part, RAPT_F32, 3, dims);
+  rapt_tensor *y = rapt_input(graph, "y", RAPT_F32, 3, dims);
   if (f->answer == RAPT__SQUARES) return rapt_scale(rapt_sum(rapt_square(rapt_sub(out, y)), -1, false), 0.5);
   return rapt_sum(rapt_sub(rapt_softplus(out), rapt_mul(y, out)), -1, false);
 }
 
-static rapt_tensor *loss(rapt__task *task, rapt_graph *graph, rapt_params *params, bool training, int part) {
+static rapt_tensor *loss(rapt__task *task, rapt_graph *graph, rapt_params *params, bool training, int bucket) {
+  (void)bucket;
   const rapt__frames *f = (const rapt__frames *)task;
   int64_t steps = training ? f->steps : f->eval_steps;
-  rapt_tensor *out = network(f, graph, params, steps, training, part);
+  rapt_tensor *out = network(f, graph, params, steps, training);
   if (rapt__poisoned(out)) return out;
-  rapt_tensor *weights = input(graph, "weights", part, RAPT_F32, 2, (int64_t[]){steps, f->batch});
-  return rapt_sum(rapt_mul(weights, frame_losses(f, graph, out, part)), RAPT_ALL, false);
+  rapt_tensor *weights = rapt_input(graph, "weights", RAPT_F32, 2, (int64_t[]){steps, f->batch});
+  return rapt_sum(rapt_mul(weights, frame_losses(f, graph, out)), RAPT_ALL, false);
 }
 
 /* ---- Batches ---- */
@@ -65,12 +51,12 @@ typedef struct places {
   int32_t *lengths, *labels;
 } places;
 
-static places find_places(rapt_plan *plan, int part) {
-  return (places){.x = data_of(plan, "x", part),
-                  .y = data_of(plan, "y", part),
-                  .weights = data_of(plan, "weights", part),
-                  .lengths = data_of(plan, "lengths", part),
-                  .labels = data_of(plan, "labels", part)};
+static places find_places(rapt_plan *plan) {
+  return (places){.x = data_of(plan, "x"),
+                  .y = data_of(plan, "y"),
+                  .weights = data_of(plan, "weights"),
+                  .lengths = data_of(plan, "lengths"),
+                  .labels = data_of(plan, "labels")};
 }
 
 static void clear(const rapt__frames *f, const places *p, int64_t steps) {
@@ -103,11 +89,12 @@ static const uint32_t *order_of(rapt__frames *f, uint64_t pass) {
 }
 
 /* Every pass takes the sequences in an order of its own; those that fill no batch are left to other passes. */
-static rapt_status fill(rapt__task *task, rapt_plan *plan, int part, uint64_t index) {
+static rapt_status fill(rapt__task *task, rapt_plan *plan, int bucket, uint64_t index) {
+  (void)bucket;
   rapt__frames *f = (rapt__frames *)task;
   uint64_t batches = f->train->count / (uint64_t)f->batch;
   const uint32_t *at = order_of(f, index / batches) + index % batches * (uint64_t)f->batch;
-  places p = find_places(plan, part);
+  places p = find_places(plan);
   int64_t frames = 0;
   for (int64_t row = 0; row < f->batch; row++) frames += f->train->at[at[row]].frames;
   clear(f, &p, f->steps);
@@ -121,7 +108,7 @@ static uint64_t batches_of(const rapt__frames *f, const rapt__sequences *set) {
 
 static void fill_from(const rapt__frames *f, const rapt__sequences *set, int64_t steps, rapt_plan *plan, uint64_t index,
                       double weight) {
-  places p = find_places(plan, 0);
+  places p = find_places(plan);
   clear(f, &p, steps);
   for (int64_t row = 0; row < f->batch; row++) {
     uint64_t at = index * (uint64_t)f->batch + (uint64_t)row;
@@ -186,7 +173,7 @@ void rapt__frames_free(rapt__frames *f) {
 rapt_status rapt__frames_start(rapt__frames *f) {
   rapt_graph *graph;
   RAPT_TRY(rapt_graph_new(f->ctx, &graph));
-  network(f, graph, f->params, f->steps, false, 0);
+  network(f, graph, f->params, f->steps, false);
   rapt_status status = graph->status == RAPT_ENOMEM ? rapt__fail_memory(f->ctx, 0) : graph->status;
   rapt_graph_free(graph);
   return status == RAPT_OK ? rapt_params_start(f->params, f->seed) : status;
@@ -223,7 +210,7 @@ rapt_status rapt__frames_run(const rapt__frames *f, const rapt__sequences *set, 
   rapt_plan *plan = NULL;
   if (rapt__frames_count(set) < 1) return rapt__fail(f->ctx, RAPT_EINVAL, "no frame to run the network over");
   RAPT_TRY(rapt_graph_new(f->ctx, &graph));
-  rapt_tensor *y = network(f, graph, f->params, steps, false, 0);
+  rapt_tensor *y = network(f, graph, f->params, steps, false);
   rapt_status status = rapt_plan_new(graph, &y, 1, NULL, &plan);
   float *to = out;
   for (uint64_t b = 0; b < batches_of(f, set) && status == RAPT_OK; b++) {

@@ -13,19 +13,32 @@ void rapt__process_host(char out[RAPT__HOST_SIZE]) {
   out[RAPT__HOST_SIZE - 1] = 0;
 }
 
-int64_t rapt__process_born(int64_t pid) {
-  char path[64], text[1024];
+/* What the kernel says of a process behind its name, the second field, which is in parentheses and may hold anything. NULL:
+ * it says nothing. */
+static const char *read_stat(int64_t pid, char text[1024]) {
+  char path[64];
   snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
   FILE *f = fopen(path, "r");
-  if (!f) return -1;
-  size_t size = fread(text, 1, sizeof text - 1, f);
+  if (!f) return NULL;
+  size_t size = fread(text, 1, 1023, f);
   fclose(f);
   text[size] = 0;
-  /* The second field is a name in parentheses that may hold anything; the birth is the 20th behind it. */
-  const char *at = strrchr(text, ')');
-  for (int i = 0; at && i < 20; i++) at = strchr(at + 1, ' ');
+  return strrchr(text, ')');
+}
+
+int64_t rapt__process_born(int64_t pid) {
+  char text[1024];
+  const char *at = read_stat(pid, text);
+  for (int i = 0; at && i < 20; i++) at = strchr(at + 1, ' '); /* the birth is the 20th field behind the name */
   long long born;
   return at && sscanf(at, "%lld", &born) == 1 && born >= 0 ? born : -1;
+}
+
+/* It has ended, and nobody has asked how: its number is still taken. */
+static bool is_zombie(int64_t pid) {
+  char text[1024];
+  const char *at = read_stat(pid, text);
+  return at && (strncmp(at, ") Z", 3) == 0 || strncmp(at, ") X", 3) == 0);
 }
 
 bool rapt__process_may_live(const char *host, int64_t pid, int64_t born) {
@@ -33,6 +46,7 @@ bool rapt__process_may_live(const char *host, int64_t pid, int64_t born) {
   rapt__process_host(here);
   if (!*here || strcmp(host, here) != 0 || pid <= 0 || pid > INT_MAX) return true;
   if (kill((pid_t)pid, 0) != 0 && errno == ESRCH) return false;
+  if (is_zombie(pid)) return false;
   int64_t now = rapt__process_born(pid);
   return born < 0 || now < 0 || now == born;
 }

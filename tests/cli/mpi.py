@@ -2,7 +2,8 @@
 """Training spread over processes: mpi.py RAPT. Skipped (exit code 77) where Open MPI's mpirun is missing.
 
 Two processes give the bits of train.accumulate=2 in one, and weights within 1e-6 of one process with twice the batch; a killed
-process ends the run with a sentence, and --resume goes on; a recipe whose first training is spread compares the two itself."""
+process ends the run with a sentence, and --resume goes on; a recipe whose first training is spread compares the two itself.
+The runs of a sweep are spread too."""
 import json
 import os
 import shutil
@@ -106,9 +107,23 @@ def killed_run():
     check("and it can be resumed", done.returncode == 0)
 
 
+def spread_sweep():
+    """Each process takes every second run; the first one has the table of all."""
+    command = two + ["sweep"] + small[1:] + ["out=" + root + "/sweep", "train.steps=4", "seed=1..5", "--json"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    check("a spread sweep ends well", done.returncode == 0)
+    sweep = json.loads(done.stdout)
+    check("all its runs are done", [run["state"] for run in sweep["runs"]] == 5 * ["done"])
+    train([rapt], "alone", "train.steps=4", "seed=4")
+    check("a run of it has the bits of a run alone", weights("sweep/seed=4") == weights("alone"))
+    again = subprocess.run(command, env=env, capture_output=True, text=True)
+    check("once more, nothing is repeated", again.returncode == 0 and json.loads(again.stdout) == sweep and "begins" not in again.stderr)
+
+
 try:
     spread_runs()
     spread_translation()
+    spread_sweep()
     killed_run()
 finally:
     shutil.rmtree(root, ignore_errors=True)

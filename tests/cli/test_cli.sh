@@ -41,7 +41,7 @@ expect 2 '' 'usage: rapt' "$rapt"
 expect 0 'usage: rapt' '' "$rapt" --help
 expect 0 '^rapt [0-9]+\.[0-9]+\.[0-9]+$' '' "$rapt" --version
 expect 2 '' 'did you mean "train"' "$rapt" trian
-for c in recipes show explain train eval generate score translate runs data align bench doctor; do expect 0 "usage: rapt $c" '' "$rapt" "$c" --help; done
+for c in recipes show explain train sweep eval generate score translate runs data align bench doctor; do expect 0 "usage: rapt $c" '' "$rapt" "$c" --help; done
 expect 0 '^gpt ' '' "$rapt" recipes
 expect 2 '' 'unexpected argument' "$rapt" recipes more
 expect 0 'model\.layers' '' "$rapt" show gpt
@@ -380,6 +380,53 @@ kill -INT $! 2>/dev/null
 wait $!
 expect 0 - 'done: part' "$rapt" train --resume part
 same 'an interrupted run ends in other weights' whole/model.safetensors part/model.safetensors
+
+# Sweeps: refused early, planned, done, continued, stopped; a run that fails does not end the others.
+expect 2 '' 'which recipe' "$rapt" sweep
+expect 2 '' 'did you mean "gpt"' "$rapt" sweep gtp seed=1,2
+expect 2 '' 'more than 10000 runs' "$rapt" sweep gpt data=text.txt seed=1..1000000000
+expect 2 '' 'did you mean "train.lr"' "$rapt" sweep gpt data=text.txt train.lrr=1,2
+expect 2 '' 'a number is needed' "$rapt" sweep gpt data=text.txt train.lr=1,x
+expect 2 '' '--jobs needs' "$rapt" sweep gpt --jobs 0
+expect 1 - '' test -e sweeps
+# shellcheck disable=SC2086
+expect 0 '^4 runs, 4 to do$' '' "$rapt" sweep gpt data=text.txt train.lr=1e-3,1e-2 seed=1..2 train.steps=4 $small --dry-run
+expect 1 - '' test -e sweeps
+# shellcheck disable=SC2086
+expect 0 '^1e-3 +all +[0-9.]+ ± [0-9.e-]+ ' 'done: sweeps/gpt' "$rapt" sweep gpt data=text.txt train.lr=1e-3,1e-2 seed=1..2 train.steps=4 $small --csv table.csv
+same 'results.csv differs from --csv' table.csv sweeps/gpt/results.csv
+expect 0 '</svg>' '' cat sweeps/gpt/sweep.html
+# shellcheck disable=SC2086
+"$rapt" sweep gpt data=text.txt train.lr=1e-3,1e-2 seed=1..3 train.steps=4 $small --json >sweep.json 2>sweep.err
+expect 0 '^6 2 3$' '' python3 -c '
+import json
+sweep = json.load(open("sweep.json"))
+print(len(sweep["runs"]), len(sweep["combinations"]), sweep["combinations"][1]["done"])'
+expect 0 '^2$' '' grep -c begins sweep.err
+# shellcheck disable=SC2086
+expect 1 '' 'train\.steps is "4" there and "5" here' "$rapt" sweep gpt data=text.txt train.lr=1e-3,1e-2 train.steps=5 $small seed=1,2
+printf x >short.txt
+# shellcheck disable=SC2086
+expect 1 '^short\.txt +- +failed +- +the text is too short' 'done: swept' "$rapt" sweep gpt data=short.txt,text.txt out=swept train.steps=4 $small
+# shellcheck disable=SC2086
+"$rapt" sweep gpt data=text.txt seed=1 out=slow train.steps=400 train.sample_every=0 $small >out.txt 2>err.txt &
+for _ in $(seq 400); do
+  [ -s slow/run/metrics.jsonl ] && break
+  sleep 0.01
+done
+kill -INT $! 2>/dev/null
+wait $!
+# shellcheck disable=SC2086
+expect 0 '^1 run: 1 done' 'done: slow' "$rapt" sweep gpt data=text.txt seed=1 out=slow train.steps=400 train.sample_every=0 $small
+same 'a sweep that was stopped ends in other weights' whole/model.safetensors slow/run/model.safetensors
+expect 2 '' 'did you mean "gpt"' "$rapt" recipes --verify gpt,gtp
+expect 2 '' 'only --verify' "$rapt" recipes --seeds 2
+expect 2 '' '--seeds needs' "$rapt" recipes --verify all --seeds 0
+expect 0 '^gpt +3 +skipped +data set tinyshakespeare is missing, .rapt data get tinyshakespeare' '' env RAPT_DATA=nowhere "$rapt" recipes --verify gpt,formal-algorithms --dry-run
+expect 0 ' 1 to do: 1 minutes on two slow cores$' '' env RAPT_DATA=nowhere "$rapt" recipes --verify gpt,formal-algorithms --dry-run
+expect 0 '^gpt +- +skipped ' 'done: verified' env RAPT_DATA=nowhere "$rapt" recipes --verify gpt --out verified
+rm -r sweeps swept slow verified
+expect 0 'forgot' '' "$rapt" runs --prune
 
 # The index of runs: all of the above that began, newest first.
 expect 2 '' 'unknown option' "$rapt" runs --all

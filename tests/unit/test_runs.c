@@ -371,6 +371,9 @@ static void a_killed_run_is_lost(void **state) {
       _exit(1);
     _exit(0);
   }
+  siginfo_t ended;
+  assert_int_equal(waitid(P_PID, (id_t)child, &ended, WEXITED | WNOWAIT), 0);
+  expect_state(w, RAPT_RUN_LOST); /* ended, though its number is not free before its parent has waited for it */
   int status;
   assert_int_equal(waitpid(child, &status, 0), child);
   assert_int_equal(status, 0);

@@ -1,6 +1,6 @@
 /* The recipe seq2seq on a small made-up text: it learns to translate, judges its claims, resumes; sentence vectors and their
  * picture; what folders of parallel text may look like. */
-#include "unit/unit.h"
+#include "unit/toy_text.h"
 
 #include "base/file.h"
 #include "formats/svg.h"
@@ -11,27 +11,6 @@
 #include <sys/stat.h>
 
 static char root[] = "/tmp/rapt-s2s-XXXXXX";
-
-/* Who does what to whom, in two languages with another order of words. */
-static void write_text(const char *dir, const char *part, int first, int count) {
-  static const char *const from[4][3] = {
-      {"mann", "frau", "hund"}, {"sieht", "ruft", "sucht"}, {"kind", "katze", "vogel"}, {"hier", "dort", "heute"}};
-  static const char *const to[4][3] = {
-      {"man", "woman", "dog"}, {"sees", "calls", "seeks"}, {"child", "cat", "bird"}, {"here", "there", "today"}};
-  char path[2][300];
-  FILE *f[2];
-  for (int i = 0; i < 2; i++) {
-    snprintf(path[i], sizeof path[i], "%s/%s/%s.%s", root, dir, part, i ? "en" : "de");
-    f[i] = fopen(path[i], "w");
-    assert_non_null(f[i]);
-  }
-  for (int n = first; n < first + count; n++) {
-    int k = n * 37 % 81, w[4] = {k % 3, k / 3 % 3, k / 9 % 3, k / 27};
-    fprintf(f[0], "%s %s %s %s\n", from[3][w[3]], from[1][w[1]], from[0][w[0]], from[2][w[2]]);
-    fprintf(f[1], "the %s %s a %s %s\n", to[0][w[0]], to[1][w[1]], to[2][w[2]], to[3][w[3]]);
-  }
-  for (int i = 0; i < 2; i++) assert_int_equal(fclose(f[i]), 0);
-}
 
 /* Words of three letters, each with one sound. */
 static void write_dictionary(const char *path) {
@@ -57,10 +36,10 @@ static int make_root(void **state) {
     snprintf(path, sizeof path, "%s/%s", root, dirs[i]);
     if (mkdir(path, 0700) != 0) return 1;
   }
-  write_text("text", "train", 0, 400);
-  write_text("text", "valid", 7, 20);
-  write_text("text", "test", 31, 30);
-  write_text("half", "train", 0, 10);
+  write_text(root, "text", "train", 0, 400);
+  write_text(root, "text", "valid", 7, 20);
+  write_text(root, "text", "test", 31, 30);
+  write_text(root, "half", "train", 0, 10);
   snprintf(path, sizeof path, "%s/cmudict/cmudict-0.4.out", root);
   write_dictionary(path);
   return 0;
