@@ -1,5 +1,5 @@
-/* fairseq (Ott et al. 2019): not a model but what carries models. A Transformer is trained a little, and what a toolkit promises
- * is measured on it. */
+/* fairseq (Ott et al. 2019): not a model but what carries models. A Transformer is trained a little, and
+ * what a toolkit promises is measured on it. */
 #include "recipes/toolkit.h"
 
 #include <string.h>

@@ -77,7 +77,8 @@ rapt_status rapt__deals_loss(rapt__deals *d, rapt_model *model, double *loss);
 
 /* ---- A model in a context of its own ---- */
 
-/* With so many threads, and the memory functions of the run's context. Its errors are taken over by rapt__elsewhere_end. */
+/* With so many threads, and the memory functions of the run's context. Its errors are taken over by
+ * rapt__elsewhere_end. */
 typedef struct rapt__elsewhere {
   rapt_context *ctx; /* owned */
   rapt_model *model; /* owned: of the run directory */

@@ -1,5 +1,5 @@
-/* What is measured in time: batches by tokens, and a second thread. Parts are timed in turn, each by its least time, so that a
- * busy machine disturbs all alike. */
+/* What is measured in time: batches by tokens, and a second thread. Parts are timed in turn, each by its
+ * least time, so that a busy machine disturbs all alike. */
 #include "recipes/toolkit.h"
 
 #include "base/file.h"

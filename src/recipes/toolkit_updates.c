@@ -1,4 +1,5 @@
-/* Updates that must not depend on how they came about: gathered from several batches, after a stop, in several processes. */
+/* Updates that must not depend on how they came about: gathered from several batches, after a stop,
+ * in several processes. */
 #include "recipes/toolkit.h"
 
 #include "base/file.h"
@@ -36,7 +37,8 @@ static double difference(const real *a, const real *b, int64_t count) {
 
 /* ---- Several batches ---- */
 
-/* The same sentences in batches of one part, in batches of a whole update, and in these with their sentences turned round. */
+/* The same sentences in batches of one part, in batches of a whole update, and in these with their sentences turned
+ * round. */
 typedef struct dealt {
   rapt__deals parts, whole, turned;
 } dealt;
@@ -56,7 +58,8 @@ static rapt_status deal(rapt__toolkit *t, int64_t updates, dealt *out) {
   return RAPT_OK;
 }
 
-/* The largest differences between weights: of parts from whole batches, of turned from whole ones, of these from the start. */
+/* The largest differences between weights: of parts from whole batches, of turned from whole ones, of these from
+ * the start. */
 typedef struct apart {
   double parts, turned, start;
 } apart;

@@ -1,5 +1,5 @@
-/* The recipe fairseq-toolkit on a small made-up text: its sentences hold where no time is measured, its files are there, its model
- * in two bytes a number loads; a stopped run goes on; what does not fit is named. */
+/* The recipe fairseq-toolkit on a small made-up text: its sentences hold where no time is measured, its files are
+ * there, its model in two bytes a number loads; a stopped run goes on; what does not fit is named. */
 #include "unit/unit.h"
 
 #include "base/file.h"
@@ -148,8 +148,8 @@ static void it_checks_what_it_promises(void **state) {
   close_context(&memory, ctx);
 }
 
-/* The model in the run directory is the trained one, whatever the checks did to its weights; in two bytes it is that one
- * rounded. */
+/* The model in the run directory is the trained one, whatever the checks did to its weights; in two bytes it is that
+ * one rounded. */
 static void its_models_are_the_trained_one(void **state) {
   (void)state;
   counted_memory memory;
