@@ -22,6 +22,11 @@ RAPT_API rapt_status rapt_model_new(rapt_context *ctx, const char *architecture,
 RAPT_API rapt_status rapt_model_load(rapt_context *ctx, const char *dir, rapt_model **out);
 /* Writes the directory; every file is replaced atomically, the weights last. */
 RAPT_API rapt_status rapt_model_save(const rapt_model *model, const char *dir);
+/* How numbers lie in the file. The two of two bytes are rounded to the nearest, and a model is computed in float32
+ * whatever it was read from. */
+typedef enum rapt_storage { RAPT_STORAGE_FLOAT32, RAPT_STORAGE_FLOAT16, RAPT_STORAGE_BFLOAT16 } rapt_storage;
+/* rapt_model_save in another storage. RAPT_EINVAL names a weight that is too large for it. */
+RAPT_API rapt_status rapt_model_save_as(const rapt_model *model, const char *dir, rapt_storage storage);
 RAPT_API void rapt_model_free(rapt_model *model);
 
 /* What a model is for. The functions below say which kind they take; others they refuse with RAPT_EUNSUPPORTED. */

@@ -1,6 +1,8 @@
 /* safetensors, read and written. */
 #include "formats/safetensors.h"
 
+#include "formats/half.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -157,22 +159,6 @@ const char *rapt__safetensors_meta(const rapt__safetensors *st, const char *key)
   return json_string_value(json_object_get(json_object_get(st->header, "__metadata__"), key));
 }
 
-static float from_bits(uint32_t bits) {
-  float f;
-  memcpy(&f, &bits, sizeof f);
-  return f;
-}
-
-static float from_half(uint16_t h) {
-  uint32_t sign = (uint32_t)(h & 0x8000) << 16, exponent = h >> 10 & 31, mantissa = h & 0x3FF;
-  if (exponent == 31) return from_bits(sign | 0x7F800000 | mantissa << 13);
-  if (exponent == 0) {
-    float f = (float)mantissa * 0x1p-24f;
-    return sign ? -f : f;
-  }
-  return from_bits(sign | (exponent + 112) << 23 | mantissa << 13);
-}
-
 rapt_status rapt__safetensors_read(const rapt__safetensors *st, const rapt__st_entry *e, float *out) {
   const uint8_t *p = e->data;
   for (int64_t i = 0; i < e->size; i++, p += types[e->type].bytes) {
@@ -181,8 +167,8 @@ rapt_status rapt__safetensors_read(const rapt__safetensors *st, const rapt__st_e
     switch (e->type) {
     case RAPT__ST_F32: memcpy(&out[i], p, 4); break;
     case RAPT__ST_F64: memcpy(&wide, p, 8), out[i] = (float)wide; break;
-    case RAPT__ST_F16: memcpy(&half, p, 2), out[i] = from_half(half); break;
-    case RAPT__ST_BF16: memcpy(&half, p, 2), out[i] = from_bits((uint32_t)half << 16); break;
+    case RAPT__ST_F16: memcpy(&half, p, 2), out[i] = rapt__from_half(half); break;
+    case RAPT__ST_BF16: memcpy(&half, p, 2), out[i] = rapt__from_bfloat(half); break;
     default:
       return rapt__fail(st->ctx, RAPT_EUNSUPPORTED, "tensor \"%s\" holds integers (%s), not reals", e->name,
                         types[e->type].name);

@@ -220,6 +220,7 @@ static rapt_tensor *attend(rapt_tensor **in, int n, attention_attr t, const rapt
 rapt_tensor *rapt_attention(rapt_tensor *q, rapt_tensor *k, rapt_tensor *v, const rapt_attention_options *options) {
   rapt_graph *graph = q->graph;
   rapt_attention_options none = {0};
+  if (options && options->probs) *options->probs = &graph->poison; /* until it is made */
   if (rapt__poisoned(q) || rapt__poisoned(k) || rapt__poisoned(v)) return &graph->poison;
   if (q->ndim != 4 || k->ndim != 4 || v->ndim != 4 || q->dim[0] != k->dim[0] || q->dim[0] != v->dim[0] ||
       k->dim[1] != v->dim[1] || k->dim[2] != v->dim[2] || q->dim[3] != k->dim[3] || q->dim[2] % k->dim[2] != 0)
@@ -236,6 +237,7 @@ rapt_tensor *rapt_attention(rapt_tensor *q, rapt_tensor *k, rapt_tensor *v, cons
 rapt_tensor *rapt_attention_qkv(rapt_tensor *qkv, int64_t heads, int64_t kv_heads,
                                 const rapt_attention_options *options) {
   rapt_attention_options none = {0};
+  if (options && options->probs) *options->probs = &qkv->graph->poison;
   if (rapt__poisoned(qkv)) return qkv;
   int64_t all = heads + 2 * kv_heads;
   if (qkv->ndim != 3 || heads < 1 || kv_heads < 1 || heads % kv_heads != 0 || qkv->dim[2] % all != 0)

@@ -13,8 +13,11 @@
 
 /* ---- Weights ---- */
 
-rapt_status rapt__model_write_weights(const rapt_model *model, const char *path) {
-  return rapt__params_write(model->params, path, (const char *const[]){"format", "pt", NULL});
+static rapt_status write_weights(const rapt_model *model, const char *path, rapt_storage storage) {
+  static const char *const meta[] = {"format", "pt", NULL};
+  if (storage == RAPT_STORAGE_FLOAT32) return rapt__params_write(model->params, path, meta);
+  return rapt__params_write_narrow(model->params, path, storage == RAPT_STORAGE_FLOAT16 ? RAPT__ST_F16 : RAPT__ST_BF16,
+                                   meta);
 }
 
 /* The hub's files may lack the prefix of the language-model class. */
@@ -111,10 +114,11 @@ static void add_special_ids(const rapt_model *model, json_t *root) {
   for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) json_object_set_new(root, ids[i].key, json_integer(ids[i].id));
 }
 
-static rapt_status write_config(const rapt_model *model, const char *path) {
+static rapt_status write_config(const rapt_model *model, const char *path, rapt_storage storage) {
+  static const char *const names[] = {"float32", "float16", "bfloat16"}; /* as rapt_storage */
   json_t *root =
       json_pack("{s:[s],s:n,s:n,s:s,s:s,s:s}", "architectures", model->arch->hf_class, "bos_token_id", "eos_token_id",
-                "model_type", model->arch->hf_type, "torch_dtype", "float32", "rapt_version", rapt_version());
+                "model_type", model->arch->hf_type, "torch_dtype", names[storage], "rapt_version", rapt_version());
   if (root) add_special_ids(model, root);
   for (const rapt__key *key = model->arch->keys; key->name && root; key++) {
     const void *field = (const char *)model->config + key->offset;
@@ -256,7 +260,13 @@ static rapt_status save_source(const rapt_model *model, const char *dir) {
 }
 
 rapt_status rapt_model_save(const rapt_model *model, const char *dir) {
+  return rapt_model_save_as(model, dir, RAPT_STORAGE_FLOAT32);
+}
+
+rapt_status rapt_model_save_as(const rapt_model *model, const char *dir, rapt_storage storage) {
   rapt_context *ctx = model->ctx;
+  if ((unsigned)storage > RAPT_STORAGE_BFLOAT16)
+    return rapt__fail(ctx, RAPT_EINVAL, "%s: %d is no way to store a model", dir, (int)storage);
   RAPT_TRY(rapt__make_dirs(ctx, dir));
   char *config = rapt__path_join(ctx, dir, "config.json"), *weights = rapt__path_join(ctx, dir, "model.safetensors");
   char *generation = rapt__path_join(ctx, dir, "generation_config.json");
@@ -265,12 +275,12 @@ rapt_status rapt_model_save(const rapt_model *model, const char *dir) {
       "{\n  \"bos_token_id\": 0,\n  \"pad_token_id\": 1,\n  \"eos_token_id\": 2,\n  \"decoder_start_token_id\": 0,\n"
       "  \"do_sample\": false,\n  \"num_beams\": 4\n}\n"; /* RAPT__BOS, RAPT__PAD, RAPT__EOS */
   const char *defaults = model->arch->seq2seq ? searched : sampled;
-  rapt_status status = config && weights && generation ? write_config(model, config) : RAPT_ENOMEM;
+  rapt_status status = config && weights && generation ? write_config(model, config, storage) : RAPT_ENOMEM;
   if (status == RAPT_OK && !model->arch->music)
     status = rapt__file_replace(ctx, generation, defaults, strlen(defaults));
   if (status == RAPT_OK && model->tokenizer) status = rapt_tokenizer_save(model->tokenizer, dir);
   if (status == RAPT_OK && model->source_tokenizer) status = save_source(model, dir);
-  if (status == RAPT_OK) status = rapt__model_write_weights(model, weights);
+  if (status == RAPT_OK) status = write_weights(model, weights, storage);
   rapt__free(ctx, config);
   rapt__free(ctx, weights);
   rapt__free(ctx, generation);

@@ -42,7 +42,6 @@ const rapt_tokenizer *rapt__model_source(const rapt_model *model);
 rapt_status rapt__model_declare(rapt_model *model);
 /* Replaces parameters by the tensors of a file, by name; every one must be there. */
 rapt_status rapt__model_read_weights(rapt_model *model, const char *path);
-rapt_status rapt__model_write_weights(const rapt_model *model, const char *path);
 /* Encodes a text with the model's tokenizer; *ids is freed with rapt__free. */
 rapt_status rapt__model_encode(const rapt_model *model, const char *text, size_t size, int32_t **ids, int64_t *count);
 /* *sum: nats of ids[1..count), in windows of the context that overlap by half (rapt_model_eval). */

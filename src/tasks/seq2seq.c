@@ -12,18 +12,16 @@ rapt_tensor *rapt__output_loss(const rapt__output *o, rapt_tensor *labels, doubl
   return rapt_cross_entropy(rapt_linear(o->hidden, o->head, true, o->bias, RAPT_IDENTITY), labels, &options);
 }
 
-static rapt_tensor *loss(rapt__task *task, rapt_graph *graph, rapt_params *params, bool training, int bucket) {
-  const rapt__seq2seq_task *t = (const rapt__seq2seq_task *)task;
-  const rapt__seq2seq *arch = t->model->arch->seq2seq;
-  const rapt__bucket *b = &t->buckets.at[bucket];
+rapt_tensor *rapt__seq2seq_loss(const rapt_model *model, rapt_graph *graph, rapt_params *params, const rapt__bucket *b,
+                                double smoothing, bool training) {
+  const rapt__seq2seq *arch = model->arch->seq2seq;
   int64_t source[2] = {b->rows, b->count[RAPT__SOURCE] + 1}, target[2] = {b->rows, b->count[RAPT__TARGET] + 1};
-  rapt__seq2seq_pass pass = {.graph = graph, .params = params, .config = t->model->config, .training = training};
+  rapt__seq2seq_pass pass = {.graph = graph, .params = params, .config = model->config, .training = training};
   pass.source = rapt_input(graph, "source", RAPT_I32, 2, source);
   pass.source_lengths = rapt_input(graph, "source_lengths", RAPT_I32, 1, &b->rows);
   pass.target = rapt_input(graph, "target", RAPT_I32, 2, target);
   pass.target_lengths = rapt_input(graph, "target_lengths", RAPT_I32, 1, &b->rows);
   rapt_tensor *labels = rapt_input(graph, "labels", RAPT_I32, 2, target);
-  double smoothing = training ? t->smoothing : 0;
   rapt__encoded encoded = {.count = 0};
   arch->encode(&pass, &encoded);
   if (arch->loss) {
@@ -34,21 +32,26 @@ static rapt_tensor *loss(rapt__task *task, rapt_graph *graph, rapt_params *param
   return rapt__output_loss(&output, labels, smoothing, true);
 }
 
+static rapt_tensor *loss(rapt__task *task, rapt_graph *graph, rapt_params *params, bool training, int bucket) {
+  const rapt__seq2seq_task *t = (const rapt__seq2seq_task *)task;
+  return rapt__seq2seq_loss(t->model, graph, params, &t->buckets.at[bucket], training ? t->smoothing : 0, training);
+}
+
 /* ---- Batches ---- */
 
-/* The inputs of a plan; NULL where the architecture does not read one. */
-typedef struct inputs {
-  int32_t *source, *source_lengths, *target, *target_lengths, *labels;
-} inputs;
-
 static int32_t *input_of(rapt_plan *plan, const char *name) { return rapt_plan_data(plan, rapt_plan_find(plan, name)); }
+
+rapt__seq2seq_inputs rapt__seq2seq_inputs_of(rapt_plan *plan) {
+  return (rapt__seq2seq_inputs){input_of(plan, "source"), input_of(plan, "source_lengths"), input_of(plan, "target"),
+                                input_of(plan, "target_lengths"), input_of(plan, "labels")};
+}
 
 static void put(int32_t *to, int64_t at, int32_t value) {
   if (to) to[at] = value;
 }
 
-/* Row `row` is a pair, or nothing for NULL: one token on each side, of which no label counts. */
-static void fill_row(const rapt__pairs *pairs, const rapt__bucket *b, const rapt__pair *pair, int64_t row, inputs *in) {
+void rapt__seq2seq_fill_row(const rapt__seq2seq_inputs *in, const rapt__pairs *pairs, const rapt__bucket *b,
+                            const rapt__pair *pair, int64_t row) {
   int64_t ns = pair ? pair->count[RAPT__SOURCE] : 0, nt = pair ? pair->count[RAPT__TARGET] : 0;
   const int32_t *source = pairs->ids + (pair ? pair->begin[RAPT__SOURCE] : 0);
   const int32_t *target = pairs->ids + (pair ? pair->begin[RAPT__TARGET] : 0);
@@ -71,10 +74,9 @@ static double weight_of(const rapt__batches *batches, uint64_t index, int64_t co
 static void fill_batch(rapt__batches *batches, rapt_plan *plan, uint64_t index) {
   int64_t count;
   const rapt__bucket *b = &batches->buckets->at[rapt__batches_get(batches, index, &count)];
-  inputs in = {input_of(plan, "source"), input_of(plan, "source_lengths"), input_of(plan, "target"),
-               input_of(plan, "target_lengths"), input_of(plan, "labels")};
+  rapt__seq2seq_inputs in = rapt__seq2seq_inputs_of(plan);
   for (int64_t row = 0; row < b->rows; row++)
-    fill_row(batches->pairs, b, row < count ? rapt__batches_pair(batches, index, row) : NULL, row, &in);
+    rapt__seq2seq_fill_row(&in, batches->pairs, b, row < count ? rapt__batches_pair(batches, index, row) : NULL, row);
   rapt_tensor *tokens = rapt_plan_find(plan, "tokens");
   if (tokens) *(rapt_real *)rapt_plan_data(plan, tokens) = (rapt_real)weight_of(batches, index, count);
 }

@@ -28,4 +28,20 @@ void rapt__seq2seq_free(rapt__seq2seq_task *t);
 /* The sum of the cross-entropy of an output over labels (B, T), −100 where none counts; with `mean`, over their number. */
 rapt_tensor *rapt__output_loss(const rapt__output *output, rapt_tensor *labels, double smoothing, bool mean);
 
+/* ---- For tasks with batches of their own ---- */
+
+/* Builds the inputs of a batch of this shape and its mean loss over target tokens. An architecture with a loss of its own has an
+ * input "tokens" besides: their number. */
+rapt_tensor *rapt__seq2seq_loss(const rapt_model *model, rapt_graph *graph, rapt_params *params,
+                                const rapt__bucket *shape, double smoothing, bool training);
+
+/* The inputs in a plan; NULL where the architecture does not read one. */
+typedef struct rapt__seq2seq_inputs {
+  int32_t *source, *source_lengths, *target, *target_lengths, *labels;
+} rapt__seq2seq_inputs;
+rapt__seq2seq_inputs rapt__seq2seq_inputs_of(rapt_plan *plan);
+/* Row `row` becomes a pair, or nothing for NULL: one token on each side, of which no label counts. */
+void rapt__seq2seq_fill_row(const rapt__seq2seq_inputs *in, const rapt__pairs *pairs, const rapt__bucket *shape,
+                            const rapt__pair *pair, int64_t row);
+
 #endif

@@ -2,7 +2,8 @@
 """Training spread over processes: mpi.py RAPT. Skipped (exit code 77) where Open MPI's mpirun is missing.
 
 Two processes give the bits of train.accumulate=2 in one, and weights within 1e-6 of one process with twice the batch; a killed
-process ends the run with a sentence, and --resume goes on. The runs of a sweep are spread too."""
+process ends the run with a sentence, and --resume goes on; a recipe whose first training is spread compares the two itself.
+The runs of a sweep are spread too."""
 import json
 import os
 import shutil
@@ -69,6 +70,23 @@ def spread_runs():
     check("to the same bits", weights("stopped") == weights("both"))
 
 
+def spread_translation():
+    """fairseq-toolkit trains spread over both and then compares with one process that accumulates."""
+    os.mkdir(root + "/pairs")
+    for part, count in (("train", 150), ("valid", 20), ("test", 5)):
+        for language in ("de", "en"):
+            with open("%s/pairs/%s.%s" % (root, part, language), "w") as f:
+                f.write("".join(" ".join(language + str((i * j) % 7) for j in range(2, 4 + i % 6)) + "\n" for i in range(count)))
+    settings = ["data=" + root + "/pairs", "out=" + root + "/toolkit", "text.vocabulary=300", "model.width=16", "model.heads=2",
+                "model.inner=16", "model.encoder_layers=1", "model.decoder_layers=1", "model.context=48", "train.max_tokens=300",
+                "train.steps=6", "train.threads=1", "fairseq.updates=1", "fairseq.sentences=20", "fairseq.length=4",
+                "fairseq.rounds=1"]
+    done = subprocess.run(two + ["train", "fairseq-toolkit"] + settings, env=env, capture_output=True, text=True)
+    check("fairseq-toolkit ends well", done.returncode == 0)
+    lines = [l for l in (done.stdout + done.stderr).splitlines() if "2 processes train as one that accumulates 2 batches" in l]
+    check("and has the bits of one process", len(lines) == 1 and lines[0].rstrip().endswith(": holds"))
+
+
 def children(of):
     out = subprocess.run(["pgrep", "-P", str(of)], capture_output=True, text=True).stdout.split()
     return sorted(int(p) for p in out)
@@ -106,6 +124,7 @@ def spread_sweep():
 
 try:
     spread_runs()
+    spread_translation()
     spread_sweep()
     killed_run()
 finally:

@@ -116,7 +116,30 @@ static void stacks(void **state) {
   close_context(&memory, ctx);
 }
 
+/* Builders go on with what they asked for, so that it must be a tensor after a failure too. */
+static void failed_attention_has_poisoned_probabilities(void **state) {
+  (void)state;
+  counted_memory memory;
+  rapt_context *ctx = counted_context(&memory, 1);
+  rapt_graph *graph;
+  rapt_tensor *probs = NULL;
+  assert_ok(ctx, rapt_graph_new(ctx, &graph));
+  rapt_attention_options o = {.probs = &probs};
+  rapt_tensor *q = rapt_input(graph, "q", RAPT_F32, 4, (int64_t[]){1, 2, 2, 3});
+  rapt_tensor *k = rapt_input(graph, "k", RAPT_F32, 4, (int64_t[]){1, 2, 2, 4});
+  rapt_tensor *y = rapt_attention(q, k, k, &o), *mean = rapt_mean(probs, 1, false);
+  rapt_plan *plan;
+  assert_ptr_equal(probs, y);
+  probs = NULL;
+  rapt_attention_qkv(rapt_input(graph, "qkv", RAPT_F32, 3, (int64_t[]){1, 2, 7}), 2, 2, &o);
+  assert_ptr_equal(probs, y);
+  assert_fails(ctx, rapt_plan_new(graph, &mean, 1, NULL, &plan), RAPT_ESHAPE, "attention: q (1, 2, 2, 3)");
+  rapt_graph_free(graph);
+  close_context(&memory, ctx);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(scores), cmocka_unit_test(stacks)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(scores), cmocka_unit_test(stacks),
+                                     cmocka_unit_test(failed_attention_has_poisoned_probabilities)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

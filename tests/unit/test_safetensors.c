@@ -1,7 +1,9 @@
 /* safetensors: what is written is read back, and no hostile header gets past the checks. */
 #include "unit/unit.h"
 
+#include "formats/half.h"
 #include "formats/safetensors.h"
+#include "tasks/params_file.h"
 
 #include <math.h>
 
@@ -149,6 +151,68 @@ static void conversions(void **state) {
   }
   rapt__safetensors_close(&st);
   free(block);
+}
+
+/* Every number of two bytes comes back, what lies between two goes to the nearer or to the even one. */
+static void numbers_of_two_bytes(void **state) {
+  (void)state;
+  for (uint32_t h = 0; h <= 0xFFFF; h++) {
+    float half = rapt__from_half((uint16_t)h), brain = rapt__from_bfloat((uint16_t)h);
+    if (isnan(half))
+      assert_true(isnan(rapt__from_half(rapt__to_half(half))));
+    else
+      assert_int_equal(rapt__to_half(half), h);
+    if (isnan(brain))
+      assert_true(isnan(rapt__from_bfloat(rapt__to_bfloat(brain))));
+    else
+      assert_int_equal(rapt__to_bfloat(brain), h);
+    if ((h & 0x7FFF) >= 0x7BFF) continue;
+    float next = rapt__from_half((uint16_t)(h + 1)), middle = (half + next) / 2;
+    assert_int_equal(rapt__to_half(middle), h + (h & 1));
+    assert_int_equal(rapt__to_half(nextafterf(middle, half)), h);
+    assert_int_equal(rapt__to_half(nextafterf(middle, next)), h + 1);
+    if ((h & 0x7FFF) < 0x80) continue; /* the machine may flush what is smaller than a normal float */
+    next = rapt__from_bfloat((uint16_t)(h + 1)), middle = brain + (next - brain) / 2;
+    assert_int_equal(rapt__to_bfloat(middle), h + (h & 1));
+    assert_int_equal(rapt__to_bfloat(nextafterf(middle, brain)), h);
+    assert_int_equal(rapt__to_bfloat(nextafterf(middle, next)), h + 1);
+  }
+  assert_int_equal(rapt__to_half(65519.99F), 0x7BFF);
+  assert_int_equal(rapt__to_half(-65520), 0xFC00);
+  assert_int_equal(rapt__to_half(1e-8F), 0);
+  assert_int_equal(rapt__to_bfloat(3.4e38F), 0x7F80);
+}
+
+static void narrow_parameters(void **state) {
+  world *w = *state;
+  rapt_params *params;
+  rapt_graph *graph;
+  assert_ok(w->ctx, rapt_params_new(w->ctx, &params));
+  assert_ok(w->ctx, rapt_graph_new(w->ctx, &graph));
+  rapt_param(graph, params, "a", 2, (int64_t[]){3, 5}, (rapt_init){RAPT_INIT_NORMAL, 1, false});
+  rapt_param(graph, params, "b", 1, (int64_t[]){7}, (rapt_init){RAPT_INIT_NORMAL, 1, true});
+  rapt_graph_free(graph);
+  assert_ok(w->ctx, rapt_params_start(params, 3));
+  for (int k = 0; k < 2; k++) {
+    double largest = k ? 0x1p-8 : 0x1p-11; /* half of a step, relatively */
+    rapt_real before[32];
+    assert_in_range(params->extent, 22, 32);
+    memcpy(before, params->values, (size_t)params->extent * sizeof *before);
+    assert_ok(w->ctx, rapt__params_write_narrow(params, w->path, k ? RAPT__ST_BF16 : RAPT__ST_F16, NULL));
+    memset(params->values, 0, (size_t)params->extent * sizeof *before);
+    assert_ok(w->ctx, rapt__params_read(params, w->path));
+    bool rounded = false;
+    for (int64_t i = 0; i < params->extent; i++) {
+      assert_true(fabs((double)(params->values[i] - before[i])) <= largest * fabs((double)before[i]) + 0x1p-25);
+      rounded |= params->values[i] != before[i];
+    }
+    assert_true(rounded);
+  }
+  params->values[params->items[1]->offset + 2] = 70000;
+  assert_fails(w->ctx, rapt__params_write_narrow(params, w->path, RAPT__ST_F16, NULL), RAPT_EINVAL,
+               "tensor \"b\": 70000 is too large for float16");
+  assert_ok(w->ctx, rapt__params_write_narrow(params, w->path, RAPT__ST_BF16, NULL));
+  rapt_params_free(params);
 }
 
 #define ENTRY(dtype, shape, offsets) "{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
@@ -311,8 +375,9 @@ static void failing_memory(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(round_trip),  TEST(conversions),    TEST(hostile_headers), TEST(hostile_lengths),
-      TEST(truncations), TEST(refused_writes), TEST(failing_memory),
+      TEST(round_trip),        TEST(conversions),     TEST(numbers_of_two_bytes),
+      TEST(narrow_parameters), TEST(hostile_headers), TEST(hostile_lengths),
+      TEST(truncations),       TEST(refused_writes),  TEST(failing_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
