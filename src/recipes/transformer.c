@@ -16,7 +16,7 @@ static const rapt__key keys[] = {
     RAPT__TRANSLATION_KEYS,
     {"transformer.compare", NULL, RAPT__KEY_BOOL, offsetof(transformer_settings, compare), "false", 0, 0, NULL,
      "trains two more with as many updates: without label smoothing, and with one head"},
-    {"transformer.copy_steps", NULL, RAPT__KEY_INT, offsetof(transformer_settings, copy_steps), "1200", 0, 1 << 24,
+    {"transformer.copy_steps", NULL, RAPT__KEY_INT, offsetof(transformer_settings, copy_steps), "3000", 0, 1 << 24,
      NULL, "updates of a small net that learns to copy sequences; 0: none"},
     {0}};
 

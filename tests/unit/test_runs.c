@@ -437,15 +437,17 @@ static void forgetting(void **state) {
 
 /* ---- Two runs ---- */
 
+enum { TEXT = 4000 }; /* the settings in which two runs differ */
+
 static void note_difference(void *user, const char *key, const char *a, const char *b) {
   char *text = user;
   size_t used = strlen(text);
-  snprintf(text + used, 1000 - used, "%s:%s:%s;", key, a, b);
+  snprintf(text + used, TEXT - used, "%s:%s:%s;", key, a, b);
 }
 
 static void settings_side_by_side(void **state) {
   world *w = *state;
-  char text[1000] = "";
+  char text[TEXT] = "";
   rapt_run_record a = run_of("a", "gpt", "/r", NULL), b = run_of("b", "gpt", "/r", NULL);
   a.version = b.version = rapt_version();
   a.settings = "{\"train.lr\":\"0.01\",\"train.steps\":\"50\"}";
