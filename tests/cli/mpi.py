@@ -21,8 +21,12 @@ if not mpirun:
     sys.exit(77)
 root = tempfile.mkdtemp(prefix="rapt-mpi-")
 env = dict(os.environ, RAPT_HOME=root + "/home", OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
-# What Open MPI keeps to its end is not ours to free.
-env["ASAN_OPTIONS"] = ":".join(filter(None, [os.environ.get("ASAN_OPTIONS"), "detect_leaks=0"]))
+# What Open MPI keeps to its end is not ours to free, and its locks and threads are not ours to judge.
+with open(root + "/suppressions", "w") as f:
+    for kind in ("deadlock", "race", "mutex"):
+        f.write("".join("%s:%s\n" % (kind, part) for part in ("mca_", "libopen-", "libmpi", "libevent")))
+for name, option in (("ASAN_OPTIONS", "detect_leaks=0"), ("TSAN_OPTIONS", "suppressions=" + root + "/suppressions")):
+    env[name] = ":".join(filter(None, [os.environ.get(name), option]))
 two = [mpirun, "-n", "2", "--oversubscribe", rapt]
 with open(root + "/text", "w") as f:
     f.write("".join("line %d of a text that counts to %d\n" % (i, 3 * i) for i in range(400)))
