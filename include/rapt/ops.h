@@ -163,7 +163,7 @@ RAPT_API rapt_tensor *rapt_relative_buckets(rapt_tensor *positions, int64_t keys
                                             bool both);
 
 /* A key/value cache: copies x (B, T, …) over rows at, at + 1, … of `cache` (B, capacity, …), a parameter of a store that no
- * optimizer sees, and returns the whole cache. `at` is int32 (); rows past the capacity are dropped. No gradient. */
+ * optimizer sees, and returns the whole cache. `at` is int32 (), or NULL for 0; rows past the capacity are dropped. No gradient. */
 RAPT_API rapt_tensor *rapt_cache_write(rapt_tensor *cache, rapt_tensor *x, rapt_tensor *at);
 
 /* ---- Recurrent layers --------------------------------------------------------------------------------------------- */

@@ -194,8 +194,8 @@ static rapt__output step(rapt__seq2seq_pass *pass, const rapt__encoded *encoded)
   rapt_tensor *memory = lstm ? rapt__seq2seq_state(pass, "c", 4, dims) : NULL;
   rapt__output out =
       decode_from(pass, encoded, layers_first(h), lstm ? layers_first(memory) : NULL, &h_n, lstm ? &c_n : NULL);
-  rapt__seq2seq_keep(pass, h, rows_first(h_n));
-  if (lstm) rapt__seq2seq_keep(pass, memory, rows_first(c_n));
+  rapt__seq2seq_keep(h, rows_first(h_n));
+  if (lstm) rapt__seq2seq_keep(memory, rows_first(c_n));
   return out;
 }
 

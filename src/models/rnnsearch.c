@@ -187,8 +187,8 @@ static rapt__output step(rapt__seq2seq_pass *pass, const rapt__encoded *encoded)
   rapt__output out = read_out(&d, rapt_reshape(s, 3, (int64_t[]){1, b, n}), e, seen);
   /* The readout is computed here, before the states change under it. */
   out.logits = rapt_linear(out.hidden, out.head, true, out.bias, RAPT_IDENTITY);
-  rapt__seq2seq_keep(pass, s, rapt_reshape(d.s, 3, dims));
-  if (cell) rapt__seq2seq_keep(pass, cell, rapt_reshape(d.cell, 3, dims));
+  rapt__seq2seq_keep(s, rapt_reshape(d.s, 3, dims));
+  if (cell) rapt__seq2seq_keep(cell, rapt_reshape(d.cell, 3, dims));
   rapt_scope_end(pass->graph);
   return out;
 }

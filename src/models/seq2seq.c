@@ -7,9 +7,8 @@ rapt_tensor *rapt__seq2seq_state(rapt__seq2seq_pass *pass, const char *name, int
   return rapt_param(pass->graph, pass->states, name, ndim, dims, (rapt_init){RAPT_INIT_ZEROS, 0, true});
 }
 
-void rapt__seq2seq_keep(rapt__seq2seq_pass *pass, rapt_tensor *state, rapt_tensor *value) {
-  /* The only place is the first: an index of zero, as a tensor. */
-  rapt_cache_write(state, value, rapt_argmax(rapt_fill(pass->graph, 0, 1, (int64_t[]){1}), 0));
+void rapt__seq2seq_keep(rapt_tensor *state, rapt_tensor *value) {
+  rapt_cache_write(state, value, NULL); /* the only place is the first */
 }
 
 rapt_tensor *rapt__seq2seq_cache(rapt__seq2seq_pass *pass, rapt_tensor *cache, rapt_tensor *x) {

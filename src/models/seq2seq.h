@@ -63,7 +63,7 @@ typedef struct rapt__seq2seq {
  * capacity. Search moves the rows when hypotheses change places; of a cache only the part that is filled. */
 rapt_tensor *rapt__seq2seq_state(rapt__seq2seq_pass *pass, const char *name, int ndim, const int64_t *dims);
 /* Writes the new value (B, 1, …) of a state with n = 1, after everything that reads the old one was built. */
-void rapt__seq2seq_keep(rapt__seq2seq_pass *pass, rapt_tensor *state, rapt_tensor *value);
+void rapt__seq2seq_keep(rapt_tensor *state, rapt_tensor *value);
 /* Writes x (B, 1, …) into a cache at pass->at, and returns the whole cache for reading; pass->filled tells its length. */
 rapt_tensor *rapt__seq2seq_cache(rapt__seq2seq_pass *pass, rapt_tensor *cache, rapt_tensor *x);
 /* Adds to the memory, and to the starts. */

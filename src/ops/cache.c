@@ -6,7 +6,7 @@
 static void cache_write_forward(const rapt__call *call) {
   const rapt_tensor *cache = call->node->in[0], *x = call->node->in[1];
   int64_t capacity = cache->dim[1], t = x->dim[1], row = cache->size / (cache->dim[0] * capacity);
-  int64_t at = *(const int32_t *)call->in[2];
+  int64_t at = call->node->n_in > 2 ? *(const int32_t *)call->in[2] : 0;
   if (at < 0 || at >= capacity) return;
   int64_t n = at + t <= capacity ? t : capacity - at;
   real *to = call->in[0];
@@ -19,12 +19,13 @@ const rapt__op rapt__op_cache_write = {
 
 rapt_tensor *rapt_cache_write(rapt_tensor *cache, rapt_tensor *x, rapt_tensor *at) {
   rapt_graph *graph = cache->graph;
-  if (rapt__poisoned(cache) || rapt__poisoned(x) || rapt__poisoned(at)) return &graph->poison;
-  bool fits = cache->ndim == x->ndim && cache->ndim >= 2 && cache->dim[0] == x->dim[0] && at->dtype == RAPT_I32 &&
-              at->size == 1;
+  if (rapt__poisoned(cache) || rapt__poisoned(x) || (at && rapt__poisoned(at))) return &graph->poison;
+  bool fits = cache->ndim == x->ndim && cache->ndim >= 2 && cache->dim[0] == x->dim[0] &&
+              (!at || (at->dtype == RAPT_I32 && at->size == 1));
   for (int i = 2; fits && i < x->ndim; i++) fits = cache->dim[i] == x->dim[i];
   if (!fits)
     return rapt__poison(graph, RAPT_ESHAPE, "cache_write: %s does not go into a cache of %s", rapt__shape_text(x),
                         rapt__shape_text(cache));
-  return rapt__op1(graph, &rapt__op_cache_write, (rapt_tensor *[]){cache, x, at}, 3, NULL, 0, cache->ndim, cache->dim);
+  return rapt__op1(graph, &rapt__op_cache_write, (rapt_tensor *[]){cache, x, at}, at ? 3 : 2, NULL, 0, cache->ndim,
+                   cache->dim);
 }

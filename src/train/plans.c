@@ -21,8 +21,8 @@ static rapt_tensor *sum_of(rapt__plans *p, rapt_graph *graph) {
 
 /* The sum outlives the run, so it is written like a cache of one place, the first. */
 static void add_to_sum(rapt__plans *p, rapt_graph *graph, rapt_tensor *gradient) {
-  rapt_tensor *sum = sum_of(p, graph), *place = rapt_argmax(rapt_fill(graph, 0, 1, (int64_t[]){1}), 0);
-  rapt_cache_write(sum, rapt_add(sum, rapt_reshape(gradient, 3, (int64_t[]){1, 1, p->params->extent})), place);
+  rapt_tensor *sum = sum_of(p, graph);
+  rapt_cache_write(sum, rapt_add(sum, rapt_reshape(gradient, 3, (int64_t[]){1, 1, p->params->extent})), NULL);
 }
 
 static rapt_status make_batch(rapt__plans *p, int bucket, rapt__train_plan *t) {

@@ -70,7 +70,7 @@ static rapt__output step(rapt__seq2seq_pass *pass, const rapt__encoded *encoded)
   int64_t b = rapt_dim(pass->target, 0);
   rapt_tensor *state = rapt__seq2seq_state(pass, "older", 3, (int64_t[]){b, 1, V});
   rapt__output y = scores(pass, encoded, state, rapt_embedding(weights(pass, TIME), pass->at));
-  rapt__seq2seq_keep(pass, state, rapt_embedding(weights(pass, OLDER), pass->target));
+  rapt__seq2seq_keep(state, rapt_embedding(weights(pass, OLDER), pass->target));
   return y;
 }
 

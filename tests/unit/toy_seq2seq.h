@@ -110,7 +110,7 @@ static inline rapt__output toy_step(rapt__seq2seq_pass *pass, const rapt__encode
   int64_t dims[3] = {rapt_dim(pass->target, 0), 1, c->width};
   rapt_tensor *h = rapt__seq2seq_state(pass, "h", 3, dims), *next;
   rapt__output y = toy_decoder(pass, encoded, h, &next);
-  rapt__seq2seq_keep(pass, h, rapt_reshape(next, 3, dims));
+  rapt__seq2seq_keep(h, rapt_reshape(next, 3, dims));
   return y;
 }
 
