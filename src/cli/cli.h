@@ -23,6 +23,8 @@ int cli_usage(const command *c, const char *fmt, ...) RAPT_PRINTF(2, 3);
 int cli_failed(rapt_context *ctx);
 /* A context whose warnings go to stderr and which Ctrl-C interrupts; NULL after a message. threads 0: automatic. */
 rapt_context *cli_context(int threads);
+/* A text as a JSON string on standard output. */
+void cli_json_text(const char *text);
 bool cli_is_help(const char *argument);
 /* For "--name VALUE" and "--name=VALUE": true where argv[*i] is the option; *value NULL when the value is missing. */
 bool cli_option(const char *name, int argc, char **argv, int *i, const char **value);

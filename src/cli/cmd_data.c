@@ -5,30 +5,17 @@
 #include <string.h>
 #include <unistd.h>
 
-static void json_text(const char *text) {
-  putchar('"');
-  for (; *text; text++) {
-    if (*text == '"' || *text == '\\')
-      printf("\\%c", *text);
-    else if ((unsigned char)*text < 32)
-      printf("\\u%04x", *text);
-    else
-      putchar(*text);
-  }
-  putchar('"');
-}
-
 static void json_field(const char *name, const char *text) {
   printf(", \"%s\": ", name);
   if (text)
-    json_text(text);
+    cli_json_text(text);
   else
     printf("null");
 }
 
 static void print_json(const rapt_data_info *d, const char *path, int missing, bool first) {
   printf("%s{\"name\": ", first ? "[" : ",\n ");
-  json_text(d->name);
+  cli_json_text(d->name);
   json_field("about", d->about);
   json_field("licence", d->licence);
   json_field("address", d->address);

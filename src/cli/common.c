@@ -123,3 +123,16 @@ char *cli_read(const char *path, size_t *size) {
   if (f && !standard) fclose(f);
   return data;
 }
+
+void cli_json_text(const char *text) {
+  putchar('"');
+  for (; *text; text++) {
+    if (*text == '"' || *text == '\\')
+      printf("\\%c", *text);
+    else if ((unsigned char)*text < 32)
+      printf("\\u%04x", *text);
+    else
+      putchar(*text);
+  }
+  putchar('"');
+}

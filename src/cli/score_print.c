@@ -28,19 +28,6 @@ static void print_number(double value, int digits) {
   printf("%.*s", n, text);
 }
 
-static void print_string(const char *text) {
-  putchar('"');
-  for (; *text; text++) {
-    if (*text == '"' || *text == '\\')
-      printf("\\%c", *text);
-    else if ((unsigned char)*text < 32)
-      printf("\\u%04x", *text);
-    else
-      putchar(*text);
-  }
-  putchar('"');
-}
-
 void score_print_object(const rapt_metric *m, const rapt_score *s, const rapt_score_style *style) {
   char text[SCORE_TEXT];
   rapt_metric_name(m, text, sizeof text);
@@ -119,7 +106,7 @@ void score_print_json(const score_job *j, const score_result *results, int count
   const rapt_score_style style = score_style(j);
   for (int s = 0; s < j->systems; s++) {
     printf("%s{\"system\": ", s ? ",\n " : "[");
-    print_string(systems[s].name);
+    cli_json_text(systems[s].name);
     for (int k = 0; k < count; k++) {
       const rapt_compared *c = &results[k].compared[s];
       char text[SCORE_TEXT];
