@@ -94,6 +94,17 @@ static rapt_status add_heading(rapt__sheet *sheet, const char *text) {
   return add_escaped(&sheet->html, "<h2>", text, "</h2>\n");
 }
 
+rapt_status rapt__sheet_check(rapt_context *ctx, const char *sentence) {
+  for (size_t at = 0, size = strlen(sentence); at < size;) {
+    utf8proc_int32_t c;
+    utf8proc_ssize_t n = utf8proc_iterate((const utf8proc_uint8_t *)sentence + at, (utf8proc_ssize_t)(size - at), &c);
+    if (n <= 0 || utf8proc_category(c) == UTF8PROC_CATEGORY_CC || utf8proc_category(c) == UTF8PROC_CATEGORY_CF)
+      return rapt__fail(ctx, RAPT_EKEY, "the sentence is not plain text in UTF-8: byte %zu", at);
+    at += (size_t)n;
+  }
+  return RAPT_OK;
+}
+
 void rapt__sheet_heading(rapt__sheet *sheet, const char *fmt, ...) {
   va_list args;
   va_start(args, fmt);

@@ -27,6 +27,8 @@ typedef struct rapt__matrix {
 
 void rapt__sheet_init(rapt__sheet *sheet, rapt_context *ctx, rapt_explain_fn tell, void *user);
 void rapt__sheet_free(rapt__sheet *sheet);
+/* Whether a user's sentence can stand on a sheet: UTF-8 without control and format characters. RAPT_EKEY names the byte. */
+rapt_status rapt__sheet_check(rapt_context *ctx, const char *sentence);
 void rapt__sheet_heading(rapt__sheet *sheet, const char *fmt, ...) RAPT_PRINTF(2, 3);
 void rapt__sheet_say(rapt__sheet *sheet, const char *fmt, ...)
     RAPT_PRINTF(2, 3); /* whole lines, without the last break */

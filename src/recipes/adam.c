@@ -38,38 +38,6 @@ static const char *const defaults[] = {"data=mnist", NULL};
 
 /* ---- Lines, curves, progress ---- */
 
-static rapt_status tell_line(rapt__adam *a, bool report, const char *line) {
-  if (!line) return RAPT_ENOMEM;
-  rapt__run_say(a->run, RAPT_EVENT_RESULT, "%s", line);
-  if (report && a->line_count < RAPT__ADAM_LINES) a->lines[a->line_count++] = line;
-  return RAPT_OK;
-}
-
-static const char *format(rapt__adam *a, const char *fmt, va_list args) {
-  char text[512];
-  vsnprintf(text, sizeof text, fmt, args);
-  return rapt__arena_strdup(&a->run->arena, text);
-}
-
-rapt_status rapt__adam_say(rapt__adam *a, bool report, const char *fmt, ...) {
-  va_list args;
-  va_start(args, fmt);
-  const char *line = format(a, fmt, args);
-  va_end(args);
-  return tell_line(a, report, line);
-}
-
-rapt_status rapt__adam_judge(rapt__adam *a, bool mark, bool holds, const char *fmt, ...) {
-  va_list args;
-  va_start(args, fmt);
-  const char *line = format(a, fmt, args);
-  va_end(args);
-  a->judged += mark;
-  a->missed += mark && !holds;
-  return tell_line(a, true,
-                   line ? rapt__arena_format(&a->run->arena, "%s: %s", line, holds ? "holds" : "does not hold") : NULL);
-}
-
 rapt_status rapt__adam_curve(rapt__adam *a, const char *experiment, const char *series, double rate, double pass,
                              double loss) {
   return rapt__text_addf(&a->csv, "%s,%s,%g,%.6g,%.7g\n", experiment, series, rate, pass, loss);
@@ -158,18 +126,18 @@ static rapt_status finish(rapt__adam *a, bool interrupted) {
   const char *path = rapt__run_path(run, "curves.csv");
   if (!path) return RAPT_ENOMEM;
   if (!interrupted) {
-    run->result->passed = !run->changed && a->missed == 0;
+    run->result->passed = !run->changed && a->findings.missed == 0;
     const char *mark = run->changed          ? "not judged, since settings were changed"
                        : run->result->passed ? "reached"
                                              : "missed";
-    RAPT_TRY(rapt__adam_say(a, true, "pass mark: %s: %s", run->recipe->info.pass_mark, mark));
+    RAPT_TRY(rapt__findings_say(&a->findings, "pass mark: %s: %s", run->recipe->info.pass_mark, mark));
   }
   RAPT_TRY(rapt__file_replace(run->ctx, path, a->csv.data, a->csv.size));
   return rapt__adam_report(a, interrupted);
 }
 
 static rapt_status adam(rapt__run *run) {
-  rapt__adam a = {.run = run, .settings = run->own};
+  rapt__adam a = {.run = run, .findings = {.run = run}, .settings = run->own};
   rapt__text_init(&a.csv, run->ctx);
   if (run->resume)
     return rapt__fail(run->ctx, RAPT_EUNSUPPORTED,

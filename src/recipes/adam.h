@@ -6,7 +6,7 @@
 #include "data/reviews.h"
 #include "formats/svg.h"
 #include "recipes/adam_trial.h"
-#include "recipes/recipes.h"
+#include "recipes/findings.h"
 
 enum { RAPT__ADAM_ALL, RAPT__ADAM_LOGISTIC, RAPT__ADAM_SPARSE, RAPT__ADAM_MLP, RAPT__ADAM_VAE };
 
@@ -25,7 +25,7 @@ typedef struct rapt__adam_images {
   int64_t pass;    /* that `order` is of; 0: none yet */
 } rapt__adam_images;
 
-enum { RAPT__ADAM_SECTIONS = 4, RAPT__ADAM_LINES = 16 };
+enum { RAPT__ADAM_SECTIONS = 4 };
 typedef struct rapt__adam_section {
   const char *heading, *text, *svg; /* in the run's arena */
   const char **rows;                /* "key=value", ended by NULL */
@@ -39,19 +39,14 @@ typedef struct rapt__adam {
   rapt__reviews reviews;
   rapt__text csv;
   rapt__adam_section sections[RAPT__ADAM_SECTIONS];
-  const char *lines[RAPT__ADAM_LINES]; /* what was said, in the run's arena */
-  size_t section_count, line_count;
-  int judged, missed; /* pass marks */
+  rapt__findings findings;
+  size_t section_count;
   int64_t step, steps;
   double begun, told, done, total; /* seconds; milliseconds of work as reckoned */
 } rapt__adam;
 
 /* ---- adam.c ---- */
 
-/* A line of the result; `report`: among the verdicts of the report too. */
-rapt_status rapt__adam_say(rapt__adam *a, bool report, const char *fmt, ...) RAPT_PRINTF(3, 4);
-/* The same for the report too, with "holds" or "does not hold" behind it. `mark`: the pass mark stands on it. */
-rapt_status rapt__adam_judge(rapt__adam *a, bool mark, bool holds, const char *fmt, ...) RAPT_PRINTF(4, 5);
 /* A row of curves.csv. */
 rapt_status rapt__adam_curve(rapt__adam *a, const char *experiment, const char *series, double rate, double pass,
                              double loss);

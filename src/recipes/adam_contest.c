@@ -97,9 +97,9 @@ rapt_status rapt__adam_contest_run(rapt__adam *a, rapt__adam_contest *c) {
   for (int m = 0; m < c->method_count; m++) {
     for (int step = -c->reach; step <= c->reach; step++) RAPT_TRY(try_rate(a, c, c->methods[m], step));
     const rapt__adam_best *best = &c->best[c->methods[m]];
-    RAPT_TRY(rapt__adam_say(a, false, "%s: %-12s best rate %-6g loss %.4f%s", c->experiment,
-                            contenders[c->methods[m]].name, best->rate, best->final,
-                            best->edge ? " (the rate lies on the edge of its grid)" : ""));
+    rapt__run_say(a->run, RAPT_EVENT_RESULT, "%s: %-12s best rate %-6g loss %.4f%s", c->experiment,
+                  contenders[c->methods[m]].name, best->rate, best->final,
+                  best->edge ? " (the rate lies on the edge of its grid)" : "");
   }
   return RAPT_OK;
 }

@@ -52,14 +52,15 @@ rapt_status rapt__adam_logistic(rapt__adam *a) {
   RAPT_TRY(rapt__adam_contest_run(a, &c));
   const rapt__adam_best *adam = &c.best[RAPT__ADAM_ADAM], *nesterov = &c.best[RAPT__ADAM_NESTEROV];
   a->run->result->figure = adam->final;
-  RAPT_TRY(rapt__adam_judge(a, true, isfinite(adam->final) && adam->final <= nesterov->final + 0.01,
-                            "logistic: Adam's train NLL %.4f is at most that of Nesterov %.4f + 0.01", adam->final,
-                            nesterov->final));
+  RAPT_TRY(rapt__findings_judge(&a->findings, true, isfinite(adam->final) && adam->final <= nesterov->final + 0.01,
+                                "logistic: Adam's train NLL %.4f is at most that of Nesterov %.4f + 0.01", adam->final,
+                                nesterov->final));
   if (c.average > 0)
-    RAPT_TRY(rapt__adam_say(a, true,
-                            "logistic: NLL over all training images of Adam's last parameters %.4f, of their running "
-                            "mean with decay %g %.4f",
-                            adam->last, c.average, adam->averaged));
+    RAPT_TRY(
+        rapt__findings_say(&a->findings,
+                           "logistic: NLL over all training images of Adam's last parameters %.4f, of their running "
+                           "mean with decay %g %.4f",
+                           adam->last, c.average, adam->averaged));
   return rapt__adam_contest_section(a, &c, "Logistic regression on handwritten digits",
                                     "Mean loss of the batches of each pass; each optimizer with the best of seven "
                                     "rates, which falls as one over the root of the pass.");

@@ -114,9 +114,9 @@ rapt_status rapt__adam_sparse(rapt__adam *a) {
   RAPT_TRY(gather(a, &set));
   RAPT_TRY(rapt__adam_contest_run(a, &c));
   const rapt__adam_best *adam = &c.best[RAPT__ADAM_ADAM], *adagrad = &c.best[RAPT__ADAM_ADAGRAD];
-  RAPT_TRY(rapt__adam_judge(a, true, isfinite(adam->final) && adam->final <= adagrad->final * 1.02,
-                            "sparse: Adam's train NLL %.4f is at most 2 %% above that of AdaGrad %.4f", adam->final,
-                            adagrad->final));
+  RAPT_TRY(rapt__findings_judge(&a->findings, true, isfinite(adam->final) && adam->final <= adagrad->final * 1.02,
+                                "sparse: Adam's train NLL %.4f is at most 2 %% above that of AdaGrad %.4f", adam->final,
+                                adagrad->final));
   return rapt__adam_contest_section(a, &c, "Words of film reviews with dropout",
                                     "Mean loss of the batches of each pass, with half of the words dropped; each "
                                     "optimizer with the best of seven rates, which falls as one over the root of the "

@@ -158,16 +158,17 @@ static rapt_status judge(rapt__adam *a, const grid *g, const char **rows) {
                                  beta1s[b1], beta2s[b2], rates[r], with->early, without->early,
                                  unstable ? " (unstable)" : "", with->end, without->end, best_without->end);
     if (!rows[i]) return RAPT_ENOMEM;
-    RAPT_TRY(rapt__adam_say(a, false,
-                            "vae: β₁ %-3g β₂ %-7g rate %-6g largest early loss %.4g, uncorrected %.4g%s; end %.1f, "
-                            "uncorrected %.4g",
-                            beta1s[b1], beta2s[b2], rates[r], with->early, without->early,
-                            unstable ? " (unstable)" : "", with->end, without->end));
+    rapt__run_say(a->run, RAPT_EVENT_RESULT,
+                  "vae: β₁ %-3g β₂ %-7g rate %-6g largest early loss %.4g, uncorrected %.4g%s; end %.1f, "
+                  "uncorrected %.4g",
+                  beta1s[b1], beta2s[b2], rates[r], with->early, without->early, unstable ? " (unstable)" : "",
+                  with->end, without->end);
   }
-  return rapt__adam_judge(a, false, slow_unstable,
-                          "vae: without bias correction β₂ = 0.99999 is unstable in early steps (largest loss of the "
-                          "first %lld updates over twice as large, for both β₁)",
-                          (long long)a->settings->vae_early);
+  return rapt__findings_judge(
+      &a->findings, false, slow_unstable,
+      "vae: without bias correction β₂ = 0.99999 is unstable in early steps (largest loss of the "
+      "first %lld updates over twice as large, for both β₁)",
+      (long long)a->settings->vae_early);
 }
 
 /* Loss against rate, as in the paper: a picture for each β₁ and each time. */

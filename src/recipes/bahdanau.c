@@ -61,8 +61,6 @@ static rapt_status train_plain(rapt__run *run, work *w) {
 
 enum { VERDICTS = 3, LENGTH = 240 };
 
-static const char *judged(bool holds) { return holds ? "holds" : "does not hold"; }
-
 static size_t judge(rapt__run *run, const work *w, char (*out)[LENGTH]) {
   const bahdanau_settings *s = run->own;
   double ours = w->best.score.score;
@@ -76,15 +74,8 @@ static size_t judge(rapt__run *run, const work *w, char (*out)[LENGTH]) {
   if (!s->compare) return n;
   double without = w->without.score.score;
   snprintf(out[n++], LENGTH, "claim: attention beats no attention by at least %.0f BLEU (%.2f against %.2f): %s",
-           over_none, ours, without, judged(ours >= without + over_none));
+           over_none, ours, without, rapt__judged(ours >= without + over_none));
   return n;
-}
-
-static void say(rapt__run *run, const rapt_metric *metric, const char *what, const rapt__translated *t) {
-  rapt_score_style style = {.digits = 2, .references = 1};
-  char line[512];
-  rapt_score_format(metric, &t->score, &style, line, sizeof line);
-  rapt__run_say(run, RAPT_EVENT_RESULT, "%-18s %s, %.0f s", what, line, t->seconds);
 }
 
 enum { MAPS = 6, SENTENCES = 12 };
@@ -103,9 +94,9 @@ static rapt_status finish(rapt__run *run, work *w) {
   const bahdanau_settings *s = run->own;
   char sentences[VERDICTS][LENGTH], numbers[3][32], bound[32];
   const char *verdicts[VERDICTS];
-  say(run, &w->search.metric, "greedy", &w->greedy);
-  say(run, &w->search.metric, "beam", &w->best);
-  if (s->compare) say(run, &w->search.metric, "without attention", &w->without);
+  rapt__say_translated(run, &w->search.metric, "greedy", &w->greedy);
+  rapt__say_translated(run, &w->search.metric, "beam", &w->best);
+  if (s->compare) rapt__say_translated(run, &w->search.metric, "without attention", &w->without);
   size_t count = judge(run, w, sentences);
   for (size_t i = 0; i < count; i++) {
     verdicts[i] = sentences[i];

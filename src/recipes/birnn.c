@@ -44,14 +44,14 @@ static rapt_status experiments_run(rapt__birnn_run *b) {
 
 static rapt_status finish(rapt__birnn_run *b) {
   rapt__run *run = b->run;
-  run->result->passed = !run->changed && b->missed == 0;
+  run->result->passed = !run->changed && b->findings.missed == 0;
   const char *mark = run->changed ? "not judged, as settings were changed" : run->result->passed ? "reached" : "missed";
-  RAPT_TRY(rapt__birnn_say(b, "pass mark: %s: %s", run->recipe->info.pass_mark, mark));
+  RAPT_TRY(rapt__findings_say(&b->findings, "pass mark: %s: %s", run->recipe->info.pass_mark, mark));
   return rapt__birnn_report(b);
 }
 
 static rapt_status birnn(rapt__run *run) {
-  rapt__birnn_run b = {.run = run, .settings = run->own, .begun = rapt__now()};
+  rapt__birnn_run b = {.run = run, .findings = {.run = run}, .settings = run->own, .begun = rapt__now()};
   rapt__text_init(&b.csv, run->ctx);
   rapt_status status = rapt__text_addf(&b.csv, "experiment,net,delay,error\n");
   if (status == RAPT_OK) status = experiments_run(&b);

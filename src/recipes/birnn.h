@@ -3,7 +3,7 @@
 #define RAPT_SRC_RECIPES_BIRNN_H
 
 #include "models/birnn.h"
-#include "recipes/recipes.h"
+#include "recipes/findings.h"
 #include "tasks/frames.h"
 
 enum { RAPT__BIRNN_ALL, RAPT__BIRNN_REGRESSION, RAPT__BIRNN_DIGITS, RAPT__BIRNN_VOWELS };
@@ -15,7 +15,7 @@ typedef struct rapt__birnn_settings {
   const char *vowels;
 } rapt__birnn_settings;
 
-enum { RAPT__BIRNN_LINES = 16, RAPT__BIRNN_SECTIONS = 3 };
+enum { RAPT__BIRNN_SECTIONS = 3 };
 typedef struct rapt__birnn_section {
   const char *heading, *text, *svg; /* in the run's arena */
   const char **rows;                /* "key=value", ended by NULL */
@@ -27,9 +27,8 @@ typedef struct rapt__birnn_run {
   const rapt__birnn_settings *settings;
   rapt__text csv;
   rapt__birnn_section sections[RAPT__BIRNN_SECTIONS];
-  const char *lines[RAPT__BIRNN_LINES]; /* verdicts, in the run's arena */
-  size_t section_count, line_count;
-  int judged, missed; /* pass marks */
+  rapt__findings findings;
+  size_t section_count;
   double begun;
 } rapt__birnn_run;
 
@@ -65,10 +64,6 @@ void rapt__birnn_pool(const rapt__birnn_task *task, const float *a, const float 
 
 /* ---- birnn_report.c ---- */
 
-/* A line of the result; also among the verdicts of the page. */
-rapt_status rapt__birnn_say(rapt__birnn_run *b, const char *fmt, ...) RAPT_PRINTF(2, 3);
-/* The same with "holds" or "does not hold" behind it. `mark`: the pass mark stands on it. */
-rapt_status rapt__birnn_judge(rapt__birnn_run *b, bool mark, bool holds, const char *fmt, ...) RAPT_PRINTF(4, 5);
 /* A row of errors.csv: experiment, net, delay, error. */
 rapt_status rapt__birnn_row(rapt__birnn_run *b, const rapt__birnn_task *task, const char *net, int64_t delay,
                             double error);

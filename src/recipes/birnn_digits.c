@@ -125,20 +125,23 @@ static rapt_status train_all(rapt__birnn_run *b, const rapt__birnn_task *task, o
 static rapt_status judge(rapt__birnn_run *b, const outcome *o) {
   double both = 100 * o->rivals[BOTH], forward = 100 * o->delayed[0], best = 100 * o->delayed[o->best];
   double linear = 100 * o->rivals[LINEAR], logarithmic = 100 * o->rivals[LOGARITHMIC];
-  RAPT_TRY(rapt__birnn_judge(b, true, both <= 0.85 * forward,
-                             "digits: the bidirectional net's frame errors are at least 15 %% fewer than the forward "
-                             "net's (%.2f %% against %.2f %%)",
-                             both, forward));
-  RAPT_TRY(rapt__birnn_judge(b, false, both < best && best < forward,
-                             "digits: bidirectional %.2f %% < best delay %.2f %% (%lld frames) < forward only %.2f %%",
-                             both, best, (long long)delays[o->best], forward));
-  RAPT_TRY(rapt__birnn_judge(b, false, o->best > 0 && o->best < DELAYS - 1,
-                             "digits: the delay has an optimum (%lld of 0 to %lld frames)", (long long)delays[o->best],
-                             (long long)delays[DELAYS - 1]));
-  return rapt__birnn_judge(b, false, both < linear && both < logarithmic,
-                           "digits: one net of both directions errs less than two nets merged (%.2f %% against %.2f %% "
-                           "linear, %.2f %% logarithmic pool)",
-                           both, linear, logarithmic);
+  RAPT_TRY(
+      rapt__findings_judge(&b->findings, true, both <= 0.85 * forward,
+                           "digits: the bidirectional net's frame errors are at least 15 %% fewer than the forward "
+                           "net's (%.2f %% against %.2f %%)",
+                           both, forward));
+  RAPT_TRY(
+      rapt__findings_judge(&b->findings, false, both < best && best < forward,
+                           "digits: bidirectional %.2f %% < best delay %.2f %% (%lld frames) < forward only %.2f %%",
+                           both, best, (long long)delays[o->best], forward));
+  RAPT_TRY(rapt__findings_judge(&b->findings, false, o->best > 0 && o->best < DELAYS - 1,
+                                "digits: the delay has an optimum (%lld of 0 to %lld frames)",
+                                (long long)delays[o->best], (long long)delays[DELAYS - 1]));
+  return rapt__findings_judge(
+      &b->findings, false, both < linear && both < logarithmic,
+      "digits: one net of both directions errs less than two nets merged (%.2f %% against %.2f %% "
+      "linear, %.2f %% logarithmic pool)",
+      both, linear, logarithmic);
 }
 
 rapt_status rapt__birnn_digits(rapt__birnn_run *b) {

@@ -1,9 +1,8 @@
 /* Nets of the recipe birnn: training, judging, merging. */
 #include "recipes/birnn.h"
+#include "recipes/training.h"
 
-#include "base/file.h"
 #include "tasks/params_file.h"
-#include "train/trainer.h"
 
 #include <math.h>
 
@@ -38,18 +37,8 @@ static rapt_status train(rapt__birnn_run *b, rapt__frames *f, const char *dir) {
   rapt__run *run = b->run;
   rapt__trainer t;
   rapt__trainer_init(&t, run->ctx);
-  t.task = &f->task;
-  t.params = f->params;
-  t.settings = run->train;
-  t.seed = f->seed;
-  t.dir = dir;
-  t.tell = run->tell;
-  t.tell_user = run->tell_user;
-  bool resume = false; /* a run may have stopped before this net began */
-  rapt_status status = rapt__make_dirs(run->ctx, dir);
-  if (status == RAPT_OK && run->resume) status = rapt__checkpoint_exists(&t, &resume);
-  if (status == RAPT_OK) status = rapt__trainer_run(&t, resume);
-  run->result->interrupted = t.interrupted;
+  rapt__run_trainer(run, &t, &f->task, f->params, dir);
+  rapt_status status = rapt__run_train(run, &t);
   if (status == RAPT_OK && !t.interrupted && t.best_step != t.step) {
     const char *best = rapt__arena_format(&run->arena, "%s/best/model.safetensors", dir);
     status = best ? rapt__params_read(f->params, best) : RAPT_ENOMEM;

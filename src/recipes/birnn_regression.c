@@ -79,16 +79,16 @@ rapt_status rapt__birnn_regression(rapt__birnn_run *b) {
   double best = o.delayed[o.best];
   b->run->result->figure = o.both;
   RAPT_TRY(
-      rapt__birnn_judge(b, true, o.both <= 0.5 * best,
-                        "regression: the bidirectional net's mean square error is at most half of the best delayed "
-                        "net's (%.3g against %.3g at a delay of %lld)",
-                        o.both, best, (long long)delays[o.best]));
-  RAPT_TRY(rapt__birnn_judge(b, false, o.both < best && best < o.delayed[0],
-                             "regression: bidirectional %.3g < best delay %.3g < forward only %.3g", o.both, best,
-                             o.delayed[0]));
-  RAPT_TRY(rapt__birnn_judge(b, false, o.best > 0 && o.best < DELAYS - 1,
-                             "regression: the delay has an optimum (%lld of 0 to %lld frames)",
-                             (long long)delays[o.best], (long long)delays[DELAYS - 1]));
+      rapt__findings_judge(&b->findings, true, o.both <= 0.5 * best,
+                           "regression: the bidirectional net's mean square error is at most half of the best delayed "
+                           "net's (%.3g against %.3g at a delay of %lld)",
+                           o.both, best, (long long)delays[o.best]));
+  RAPT_TRY(rapt__findings_judge(&b->findings, false, o.both < best && best < o.delayed[0],
+                                "regression: bidirectional %.3g < best delay %.3g < forward only %.3g", o.both, best,
+                                o.delayed[0]));
+  RAPT_TRY(rapt__findings_judge(&b->findings, false, o.best > 0 && o.best < DELAYS - 1,
+                                "regression: the delay has an optimum (%lld of 0 to %lld frames)",
+                                (long long)delays[o.best], (long long)delays[DELAYS - 1]));
   double x[DELAYS];
   for (int i = 0; i < DELAYS; i++) x[i] = (double)delays[i];
   const rapt__birnn_level levels[] = {{"bidirectional", o.both}, {"forward and backward merged", o.merged}};

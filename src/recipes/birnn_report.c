@@ -6,38 +6,6 @@
 #include "kernels/kernels.h"
 #include "train/report.h"
 
-static rapt_status tell_line(rapt__birnn_run *b, const char *line) {
-  if (!line) return RAPT_ENOMEM;
-  rapt__run_say(b->run, RAPT_EVENT_RESULT, "%s", line);
-  if (b->line_count < RAPT__BIRNN_LINES) b->lines[b->line_count++] = line;
-  return RAPT_OK;
-}
-
-static const char *format(rapt__birnn_run *b, const char *fmt, va_list args) {
-  char text[512];
-  vsnprintf(text, sizeof text, fmt, args);
-  return rapt__arena_strdup(&b->run->arena, text);
-}
-
-rapt_status rapt__birnn_say(rapt__birnn_run *b, const char *fmt, ...) {
-  va_list args;
-  va_start(args, fmt);
-  const char *line = format(b, fmt, args);
-  va_end(args);
-  return tell_line(b, line);
-}
-
-rapt_status rapt__birnn_judge(rapt__birnn_run *b, bool mark, bool holds, const char *fmt, ...) {
-  va_list args;
-  va_start(args, fmt);
-  const char *line = format(b, fmt, args);
-  va_end(args);
-  b->judged += mark;
-  b->missed += mark && !holds;
-  return tell_line(b,
-                   line ? rapt__arena_format(&b->run->arena, "%s: %s", line, holds ? "holds" : "does not hold") : NULL);
-}
-
 rapt_status rapt__birnn_row(rapt__birnn_run *b, const rapt__birnn_task *task, const char *net, int64_t delay,
                             double error) {
   rapt__run_say(b->run, RAPT_EVENT_RESULT, "%-10s %-16s delay %2lld  error %.4g", task->name, net, (long long)delay,
@@ -103,8 +71,8 @@ rapt_status rapt__birnn_report(rapt__birnn_run *b) {
   rapt__report report = {.title = run->recipe->info.title,
                          .paper = run->recipe->info.paper,
                          .about = run->recipe->info.about,
-                         .verdicts = b->lines,
-                         .verdict_count = b->line_count,
+                         .verdicts = b->findings.lines,
+                         .verdict_count = b->findings.count,
                          .sections = sections,
                          .section_count = b->section_count,
                          .settings = settings,

@@ -89,8 +89,9 @@ rapt_status rapt__birnn_vowels(rapt__birnn_run *b) {
     right[i] = 100 * votes(&task, nets[i].out);
     RAPT_TRY(rapt__birnn_row(b, &task, nets[i].name, 0, 1 - right[i] / 100));
   }
-  return rapt__birnn_judge(b, true, right[1] >= 96,
-                           "vowels: the bidirectional net knows at least 96 %% of the speakers (%.2f %%; the forward "
-                           "net %.2f %%)",
-                           right[1], right[0]);
+  return rapt__findings_judge(
+      &b->findings, true, right[1] >= 96,
+      "vowels: the bidirectional net knows at least 96 %% of the speakers (%.2f %%; the forward "
+      "net %.2f %%)",
+      right[1], right[0]);
 }

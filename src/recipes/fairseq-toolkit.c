@@ -50,12 +50,12 @@ static rapt_status copy_weights(rapt__toolkit *t, real **out) {
 
 static rapt_status finish(rapt__toolkit *t) {
   rapt__run *run = t->run;
-  run->result->passed = !run->changed && t->missed == 0;
-  RAPT_TRY(rapt__toolkit_say(t, "pass mark: %s: %s%s", run->recipe->info.pass_mark,
-                             run->changed          ? "not judged, as settings were changed"
-                             : run->result->passed ? "reached"
-                                                   : "missed",
-                             t->unjudged ? " (without the threads, for which no two cores are free)" : ""));
+  run->result->passed = !run->changed && t->findings.missed == 0;
+  RAPT_TRY(rapt__findings_say(&t->findings, "pass mark: %s: %s%s", run->recipe->info.pass_mark,
+                              run->changed          ? "not judged, as settings were changed"
+                              : run->result->passed ? "reached"
+                                                    : "missed",
+                              t->unjudged ? " (without the threads, for which no two cores are free)" : ""));
   return rapt__toolkit_report(t);
 }
 
@@ -95,7 +95,7 @@ static rapt_status train_and_check(rapt__toolkit *t) {
 }
 
 static rapt_status toolkit(rapt__run *run) {
-  rapt__toolkit t = {.run = run, .settings = run->own};
+  rapt__toolkit t = {.run = run, .findings = {.run = run}, .settings = run->own};
   rapt_status status = train_and_check(&t);
   rapt__system_free(&t.net);
   rapt__corpus_free(&t.corpus);

@@ -8,7 +8,6 @@
 
 #include <math.h>
 #include <string.h>
-#include <utf8proc.h>
 
 enum { MOST_WORDS = RAPT__SHEET_COLUMNS };
 
@@ -23,20 +22,9 @@ typedef struct walk {
 
 /* ---- The sentence ---- */
 
-static rapt_status check_text(rapt_context *ctx, const char *sentence) {
-  for (size_t at = 0, size = strlen(sentence); at < size;) {
-    utf8proc_int32_t c;
-    utf8proc_ssize_t n = utf8proc_iterate((const utf8proc_uint8_t *)sentence + at, (utf8proc_ssize_t)(size - at), &c);
-    if (n <= 0 || utf8proc_category(c) == UTF8PROC_CATEGORY_CC || utf8proc_category(c) == UTF8PROC_CATEGORY_CF)
-      return rapt__fail(ctx, RAPT_EKEY, "the sentence is not plain text in UTF-8: byte %zu", at);
-    at += (size_t)n;
-  }
-  return RAPT_OK;
-}
-
 /* Words are what stands between spaces; every different word is one id. */
 static rapt_status split(walk *w, const char *sentence) {
-  RAPT_TRY(check_text(w->arena->ctx, sentence));
+  RAPT_TRY(rapt__sheet_check(w->arena->ctx, sentence));
   char *rest = rapt__arena_strdup(w->arena, sentence);
   if (!rest) return RAPT_ENOMEM;
   char *word, *place = NULL;

@@ -2,9 +2,9 @@
 #include "recipes/gpt_claims.h"
 #include "recipes/lm_report.h"
 #include "recipes/recipes.h"
+#include "recipes/training.h"
 
 #include "tasks/lm.h"
-#include "train/trainer.h"
 
 #include <math.h>
 #include <string.h>
@@ -65,14 +65,13 @@ static size_t judge_claims(const rapt__run *run, const rapt__gpt_claims *c, char
   /* The default budget is a first look and too short for this one. */
   if (c->compared && *run->common.preset && !run->changed)
     snprintf(sentences[n++], LENGTH, "claim: better than its own 5-gram (%.4f against %.4f nats): %s", c->model,
-             c->ngram, c->model < c->ngram ? "holds" : "does not hold");
+             c->ngram, rapt__judged(c->model < c->ngram));
   /* A share within a tenth of the text's own; a text without speakers has no such layout to keep. */
   if (c->text >= 0.5)
     snprintf(sentences[n++], LENGTH,
              "claim: samples keep the layout (%.0f %% of %lld blocks begin with a speaker; %.0f %% in the "
              "text): %s",
-             100 * c->sample, (long long)c->sample_blocks, 100 * c->text,
-             c->sample >= 0.9 * c->text ? "holds" : "does not hold");
+             100 * c->sample, (long long)c->sample_blocks, 100 * c->text, rapt__judged(c->sample >= 0.9 * c->text));
   return n;
 }
 
@@ -151,13 +150,7 @@ static rapt_status train(rapt__run *run, rapt_model *model, const int32_t *ids, 
                 (long long)rapt_params_size(model->params), rapt_context_threads(run->ctx));
   rapt__trainer t;
   rapt__trainer_init(&t, run->ctx);
-  t.task = &lm.task;
-  t.params = model->params;
-  t.settings = run->train;
-  t.seed = (uint64_t)run->common.seed;
-  t.dir = run->common.out;
-  t.tell = run->tell;
-  t.tell_user = run->tell_user;
+  rapt__run_trainer(run, &t, &lm.task, model->params, run->common.out);
   rapt_status status = rapt__trainer_run(&t, run->resume);
   if (status == RAPT_OK) status = finish(run, &t, &lm);
   rapt__trainer_free(&t);

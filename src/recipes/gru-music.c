@@ -1,8 +1,7 @@
 /* Gated units on music (Chung et al. 2014): recurrent layers of tanh, LSTM and GRU units with about as many
  * parameters learn which notes of a chorale sound next. */
 #include "recipes/gru_music.h"
-
-#include "base/file.h"
+#include "recipes/training.h"
 
 #include <string.h>
 
@@ -49,10 +48,8 @@ static rapt_status make_sequences(rapt__run *run, const rapt__chorales *c, int p
 
 static rapt_status load(rapt__gru_music *m, int first, int last) {
   rapt__run *run = m->run;
-  const char *path = rapt__run_data(run);
+  const char *path = rapt__run_data_file(run, "jsb-chorales-quarter.json");
   if (!path) return rapt_context_status(run->ctx);
-  if (path != run->common.data) path = rapt__arena_format(&run->arena, "%s/jsb-chorales-quarter.json", path);
-  if (!path) return RAPT_ENOMEM;
   rapt__chorales c;
   rapt_status status = rapt__chorales_read(run->ctx, path, first, last, &c);
   for (int part = first; part <= last && status == RAPT_OK; part++)
@@ -88,7 +85,6 @@ static rapt_status net_begin(rapt__gru_music *m, int cell) {
   const char *kind = rapt__arena_format(&run->arena, "model.cell=%s", net->name);
   const char *units = rapt__arena_format(&run->arena, "model.units=%lld", (long long)m->settings->units[cell]);
   if (!net->dir || !kind || !units) return RAPT_ENOMEM;
-  RAPT_TRY(rapt__make_dirs(run->ctx, net->dir));
   RAPT_TRY(rapt_model_new(run->ctx, "music-rnn", (const char *const[]){kind, units}, 2, NULL,
                           (uint64_t)run->common.seed, &net->model));
   net->at = (rapt__frames){.ctx = run->ctx,
@@ -112,18 +108,8 @@ static rapt_status net_begin(rapt__gru_music *m, int cell) {
 static rapt_status net_train(rapt__gru_music *m, rapt__gru_music_net *net) {
   rapt__run *run = m->run;
   rapt__trainer *t = &net->trainer;
-  t->task = &net->at.task;
-  t->params = net->model->params;
-  t->settings = run->train;
-  t->seed = (uint64_t)run->common.seed;
-  t->dir = net->dir;
-  t->tell = run->tell;
-  t->tell_user = run->tell_user;
-  bool resume = false; /* a run may have stopped before this net began */
-  if (run->resume) RAPT_TRY(rapt__checkpoint_exists(t, &resume));
-  rapt_status status = rapt__trainer_run(t, resume);
-  run->result->interrupted = t->interrupted;
-  return status;
+  rapt__run_trainer(run, t, &net->at.task, net->model->params, net->dir);
+  return rapt__run_train(run, t);
 }
 
 /* The net of the lowest validation loss takes the place of that of the last update. */

@@ -121,8 +121,6 @@ static rapt_status write_chorale(rapt__gru_music *m, rapt__text *svg) {
 
 /* ---- Verdicts ---- */
 
-static const char *judged(bool holds) { return holds ? "holds" : "does not hold"; }
-
 static void judge(rapt__gru_music *m, char lines[VERDICTS][LENGTH]) {
   rapt__run *run = m->run;
   const rapt__gru_music_net *tanh = &m->nets[RAPT__MUSIC_TANH], *lstm = &m->nets[RAPT__MUSIC_LSTM],
@@ -137,7 +135,7 @@ static void judge(rapt__gru_music *m, char lines[VERDICTS][LENGTH]) {
            run->changed ? "not judged, as settings were changed" : (reached ? "reached" : "missed"));
   snprintf(lines[1], LENGTH,
            "gated units do better than tanh units on test pieces (%.3f GRU, %.3f LSTM, %.3f tanh): %s", gru->test,
-           lstm->test, tanh->test, judged(gru->test < tanh->test && lstm->test < tanh->test));
+           lstm->test, tanh->test, rapt__judged(gru->test < tanh->test && lstm->test < tanh->test));
 }
 
 /* "400 updates (3.1 s)" or "never". */
@@ -156,7 +154,8 @@ static void judge_speed(rapt__gru_music *m, char lines[VERDICTS][LENGTH]) {
     bool time = net->reach >= 0 && (never || net->reach_seconds < tanh->reach_seconds);
     snprintf(lines[c - RAPT__MUSIC_LSTM], LENGTH,
              "%s units learn faster: a validation loss of %.2f takes %s, tanh units %s: in updates %s, in time %s",
-             net->name, level, reach_text(m->run, net), reach_text(m->run, tanh), judged(updates), judged(time));
+             net->name, level, reach_text(m->run, net), reach_text(m->run, tanh), rapt__judged(updates),
+             rapt__judged(time));
   }
 }
 

@@ -38,42 +38,11 @@ static const char *const defaults[] = {"data=tinyshakespeare", NULL};
 
 /* ---- Lines ---- */
 
-static const char *format(rapt__hmm_run *r, const char *fmt, va_list args) {
-  char text[700];
-  vsnprintf(text, sizeof text, fmt, args);
-  return rapt__arena_strdup(&r->run->arena, text);
-}
-
-static rapt_status tell_line(rapt__hmm_run *r, const char *line) {
-  if (!line) return RAPT_ENOMEM;
-  rapt__run_say(r->run, RAPT_EVENT_RESULT, "%s", line);
-  if (r->line_count < RAPT__HMM_LINES) r->lines[r->line_count++] = line;
-  return RAPT_OK;
-}
-
-rapt_status rapt__hmm_say(rapt__hmm_run *r, const char *fmt, ...) {
-  va_list args;
-  va_start(args, fmt);
-  const char *line = format(r, fmt, args);
-  va_end(args);
-  return tell_line(r, line);
-}
-
-rapt_status rapt__hmm_judge(rapt__hmm_run *r, bool mark, bool holds, const char *fmt, ...) {
-  va_list args;
-  va_start(args, fmt);
-  const char *line = format(r, fmt, args);
-  va_end(args);
-  r->judged += mark;
-  r->missed += mark && !holds;
-  if (line) line = rapt__arena_format(&r->run->arena, "%s: %s", line, holds ? "holds" : "does not hold");
-  return tell_line(r, line);
-}
-
 rapt_status rapt__hmm_judge_rise(rapt__hmm_run *r, const char *what, const rapt__hmm_trained *trained) {
-  return rapt__hmm_judge(r, true, trained->worst_fall <= 1e-12,
-                         "%s: no round of Baum-Welch falls (by more than rounding: %.1e of the log-likelihood at most)",
-                         what, trained->worst_fall);
+  return rapt__findings_judge(
+      &r->findings, true, trained->worst_fall <= 1e-12,
+      "%s: no round of Baum-Welch falls (by more than rounding: %.1e of the log-likelihood at most)", what,
+      trained->worst_fall);
 }
 
 /* ---- Progress ---- */
@@ -139,8 +108,8 @@ static rapt_status report(rapt__hmm_run *r) {
   const rapt__report all = {.title = run->recipe->info.title,
                             .paper = run->recipe->info.paper,
                             .about = run->recipe->info.about,
-                            .verdicts = r->lines,
-                            .verdict_count = r->line_count,
+                            .verdicts = r->findings.lines,
+                            .verdict_count = r->findings.count,
                             .sections = r->sections,
                             .section_count = r->section_count,
                             .settings = settings,
@@ -176,17 +145,17 @@ static rapt_status go_through(rapt__hmm_run *r) {
 }
 
 static rapt_status hmm(rapt__run *run) {
-  rapt__hmm_run r = {.run = run, .settings = run->own, .begun = rapt__now()};
+  rapt__hmm_run r = {.run = run, .findings = {.run = run}, .settings = run->own, .begun = rapt__now()};
   if (run->resume)
     return rapt__fail(run->ctx, RAPT_EUNSUPPORTED,
                       "hmm: a stopped run cannot go on; start it anew with another "
                       "out=DIR");
   RAPT_TRY(go_through(&r));
-  run->result->passed = !run->changed && r.missed == 0;
+  run->result->passed = !run->changed && r.findings.missed == 0;
   const char *mark = run->changed          ? "not judged, since settings were changed"
                      : run->result->passed ? "reached"
                                            : "missed";
-  RAPT_TRY(rapt__hmm_say(&r, "pass mark: %s: %s", run->recipe->info.pass_mark, mark));
+  RAPT_TRY(rapt__findings_say(&r.findings, "pass mark: %s: %s", run->recipe->info.pass_mark, mark));
   return report(&r);
 }
 

@@ -5,7 +5,7 @@
 #include "classic/hmm.h"
 #include "data/conllu.h"
 #include "formats/svg.h"
-#include "recipes/recipes.h"
+#include "recipes/findings.h"
 #include "text/tokenizer.h"
 #include "train/report.h"
 
@@ -26,17 +26,15 @@ typedef struct rapt__hmm_settings {
   const char *chords, *treebank;
 } rapt__hmm_settings;
 
-enum { RAPT__HMM_LINES = 32, RAPT__HMM_SECTIONS = RAPT__HMM_EXPERIMENTS };
+enum { RAPT__HMM_SECTIONS = RAPT__HMM_EXPERIMENTS };
 
 /* A run under way. */
 typedef struct rapt__hmm_run {
   rapt__run *run;
   const rapt__hmm_settings *settings;
-  const char *lines[RAPT__HMM_LINES]; /* what was said, in the run's arena */
-  size_t line_count;
+  rapt__findings findings;
   rapt__report_section sections[RAPT__HMM_SECTIONS];
   size_t section_count;
-  int judged, missed; /* pass marks */
   const char *stage;
   size_t rounds, seen, steps; /* rounds of the training under way, at most, and how many were; observations in it */
   double begun, told;
@@ -45,10 +43,6 @@ typedef struct rapt__hmm_run {
 
 /* ---- hmm.c ---- */
 
-/* A line of the result and of the report. */
-rapt_status rapt__hmm_say(rapt__hmm_run *r, const char *fmt, ...) RAPT_PRINTF(2, 3);
-/* The same with "holds" or "does not hold" behind it. `mark`: the pass mark stands on it. */
-rapt_status rapt__hmm_judge(rapt__hmm_run *r, bool mark, bool holds, const char *fmt, ...) RAPT_PRINTF(4, 5);
 /* Settings of a training that tells its progress as `stage` and ends when the user interrupts it. It is the work of the
  * experiment from `from` to `to`, of 0 … 1. */
 rapt__hmm_training rapt__hmm_told(rapt__hmm_run *r, const char *stage, size_t rounds, size_t observations, double from,

@@ -248,13 +248,14 @@ static rapt_status tell(study *s, const curve *c, const rapt__hmm *best, double 
   RAPT_TRY(name_states(s, best, names));
   RAPT_TRY(list_states(s, best, names, rows));
   RAPT_TRY(rapt__hmm_save(r->run, "chords.json", best, names, s->names));
+  RAPT_TRY(rapt__findings_say(
+      &r->findings,
+      "chords: %zu chorales, %zu chords, %zu symbols; BIC %.0f with 1 state, %.0f with %zu, %.0f with "
+      "%zu; held out %.3f, %.3f, %.3f nats a chord",
+      s->train.songs, s->train.count, s->symbols, c->bic[0], c->bic[c->best - 1], c->best, c->bic[c->most - 1], c->most,
+      c->held[0], c->held[c->best - 1], c->held[c->most - 1]));
   RAPT_TRY(
-      rapt__hmm_say(r,
-                    "chords: %zu chorales, %zu chords, %zu symbols; BIC %.0f with 1 state, %.0f with %zu, %.0f with "
-                    "%zu; held out %.3f, %.3f, %.3f nats a chord",
-                    s->train.songs, s->train.count, s->symbols, c->bic[0], c->bic[c->best - 1], c->best,
-                    c->bic[c->most - 1], c->most, c->held[0], c->held[c->best - 1], c->held[c->most - 1]));
-  RAPT_TRY(rapt__hmm_judge(r, false, c->best > 1 && c->best < c->most,
+      rapt__findings_judge(&r->findings, false, c->best > 1 && c->best < c->most,
                            "chords: the criterion chooses a number between the ends, %zu of 1 to %zu states (held-out "
                            "chorales like %zu best)",
                            c->best, c->most, c->held_best));

@@ -103,7 +103,8 @@ static rapt_status try_all(rapt__hmm_run *r, sample *s) {
     least = fmin(least, shares[i][0] - shares[i][1]);
     labels[i] = trials[i].name;
   }
-  RAPT_TRY(rapt__hmm_judge(r, false, least >= -0.02,
+  RAPT_TRY(
+      rapt__findings_judge(&r->findings, false, least >= -0.02,
                            "gaussians: Viterbi's states are the true ones for %.1f %% (diagonal), %.1f %% (full), %.1f "
                            "%% (mixture), %.1f %% (left to right) of the steps, within 2 points of the true model's",
                            100 * shares[0][0], 100 * shares[1][0], 100 * shares[2][0], 100 * shares[3][0]));

@@ -112,13 +112,14 @@ static rapt_status finish(rapt__hmm_run *r, const rapt__hmm *h, const letters *l
   const char *names[2];
   names[v] = "vowel";
   names[c] = "consonant";
+  RAPT_TRY(rapt__findings_say(
+      &r->findings,
+      "letters: %zu symbols, %zu rounds, %.4f nats a symbol; the vowel state took %zu vowels and %zu "
+      "consonants, the other %zu and %zu; y: %zu and %zu",
+      l->count, trained->rounds, -trained->log_likelihood / (double)l->count, s.of[v][1], s.of[v][0], s.of[c][1],
+      s.of[c][0], s.y[v], s.y[c]));
   RAPT_TRY(
-      rapt__hmm_say(r,
-                    "letters: %zu symbols, %zu rounds, %.4f nats a symbol; the vowel state took %zu vowels and %zu "
-                    "consonants, the other %zu and %zu; y: %zu and %zu",
-                    l->count, trained->rounds, -trained->log_likelihood / (double)l->count, s.of[v][1], s.of[v][0],
-                    s.of[c][1], s.of[c][0], s.y[v], s.y[c]));
-  RAPT_TRY(rapt__hmm_judge(r, true, s.purity >= 0.95,
+      rapt__findings_judge(&r->findings, true, s.purity >= 0.95,
                            "letters: two states split vowels from consonants, %.2f %% of the letters pure, at least 95 "
                            "%% (y left out; %.2f %% with y as a consonant)",
                            100 * s.purity, 100 * s.all));

@@ -116,17 +116,17 @@ static rapt_status draw(rapt__hmm_run *r, const rapt__tagger *t, score *s) {
 static rapt_status judge(rapt__hmm_run *r, const rapt__tagger *t, score *s) {
   double share = (double)s->right / (double)s->words;
   size_t known = s->words - s->unknown, known_right = s->right - s->unknown_right;
-  RAPT_TRY(
-      rapt__hmm_say(r,
-                    "tags: %zu words of the test part: %.2f %% right; known words %.2f %%, unknown words %.2f %% of "
-                    "%zu",
-                    s->words, 100 * share, known ? 100 * (double)known_right / (double)known : 0,
-                    s->unknown ? 100 * (double)s->unknown_right / (double)s->unknown : 0, s->unknown));
-  RAPT_TRY(rapt__hmm_judge(r, true, share >= 0.89, "tags: the counted tagger is right for %.2f %%, at least 89 %%",
-                           100 * share));
-  RAPT_TRY(rapt__hmm_judge(r, false, s->right > s->one_by_one,
-                           "tags: the neighbours help (%.2f %% against %.2f %% of the words taken one by one)",
-                           100 * share, 100 * (double)s->one_by_one / (double)s->words));
+  RAPT_TRY(rapt__findings_say(
+      &r->findings,
+      "tags: %zu words of the test part: %.2f %% right; known words %.2f %%, unknown words %.2f %% of "
+      "%zu",
+      s->words, 100 * share, known ? 100 * (double)known_right / (double)known : 0,
+      s->unknown ? 100 * (double)s->unknown_right / (double)s->unknown : 0, s->unknown));
+  RAPT_TRY(rapt__findings_judge(&r->findings, true, share >= 0.89,
+                                "tags: the counted tagger is right for %.2f %%, at least 89 %%", 100 * share));
+  RAPT_TRY(rapt__findings_judge(&r->findings, false, s->right > s->one_by_one,
+                                "tags: the neighbours help (%.2f %% against %.2f %% of the words taken one by one)",
+                                100 * share, 100 * (double)s->one_by_one / (double)s->words));
   RAPT_TRY(rapt__tagger_save(r->run, "tagger.json", t));
   return draw(r, t, s);
 }

@@ -6,7 +6,6 @@
 #include <limits.h>
 #include <math.h>
 #include <string.h>
-#include <utf8proc.h>
 
 enum { MOST_WORDS = 40 };
 
@@ -23,17 +22,6 @@ typedef struct walk {
 
 /* ---- The sentence ---- */
 
-static rapt_status check_text(rapt_context *ctx, const char *sentence) {
-  for (size_t at = 0, size = strlen(sentence); at < size;) {
-    utf8proc_int32_t c;
-    utf8proc_ssize_t n = utf8proc_iterate((const utf8proc_uint8_t *)sentence + at, (utf8proc_ssize_t)(size - at), &c);
-    if (n <= 0 || utf8proc_category(c) == UTF8PROC_CATEGORY_CC || utf8proc_category(c) == UTF8PROC_CATEGORY_CF)
-      return rapt__fail(ctx, RAPT_EKEY, "the sentence is not plain text in UTF-8: byte %zu", at);
-    at += (size_t)n;
-  }
-  return RAPT_OK;
-}
-
 /* One word more, of `size` bytes. */
 static rapt_status add_word(walk *w, const char *bytes, size_t size) {
   if (size == 0) return RAPT_OK;
@@ -48,7 +36,7 @@ static rapt_status add_word(walk *w, const char *bytes, size_t size) {
 
 /* Words are what stands between spaces; a mark at the end of one is a word of its own. */
 static rapt_status split(walk *w, const char *sentence) {
-  RAPT_TRY(check_text(w->e->ctx, sentence));
+  RAPT_TRY(rapt__sheet_check(w->e->ctx, sentence));
   for (const char *at = sentence; *at;) {
     size_t size = strcspn(at, " "), marks = 0;
     while (marks < size && strchr(".,;:!?", at[size - 1 - marks])) marks++;

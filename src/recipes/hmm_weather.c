@@ -103,14 +103,15 @@ static rapt_status learn_back(rapt__hmm_run *r, const rapt__hmm *truth) {
   RAPT_TRY(rapt__hmm_score(run->ctx, truth, &data, &known, NULL));
   /* States have no names in training: sunny is where happy is likelier. */
   size_t sun = h.log_emit[0] > h.log_emit[2] ? 0 : 1, rain = 1 - sun;
-  RAPT_TRY(rapt__hmm_say(r,
+  RAPT_TRY(
+      rapt__findings_say(&r->findings,
                          "weather: learned back from the moods of %zu days: sunny stays with %.2f (true 0.80), rainy "
                          "with %.2f (0.60), happy when sunny %.2f (0.80), when rainy %.2f (0.40)",
                          at[SEQUENCES], exp(h.chain.log_step[sun * 3]), exp(h.chain.log_step[rain * 3]),
                          exp(h.log_emit[sun * 2]), exp(h.log_emit[rain * 2])));
-  RAPT_TRY(rapt__hmm_judge(r, false, trained.log_likelihood >= known,
-                           "weather: the learned model is at least as likely as the true one (%.2f and %.2f nats)",
-                           trained.log_likelihood, known));
+  RAPT_TRY(rapt__findings_judge(&r->findings, false, trained.log_likelihood >= known,
+                                "weather: the learned model is at least as likely as the true one (%.2f and %.2f nats)",
+                                trained.log_likelihood, known));
   return rapt__hmm_judge_rise(r, "weather", &trained);
 }
 
@@ -153,7 +154,8 @@ rapt_status rapt__hmm_weather(rapt__hmm_run *r) {
   RAPT_TRY(rapt__hmm_weather_model(&r->run->arena, &h));
   RAPT_TRY(compare(r->run->ctx, &h, moods, DAYS, &worst));
   RAPT_TRY(random_models(r, &worst));
-  RAPT_TRY(rapt__hmm_judge(r, true, worst <= 1e-10,
+  RAPT_TRY(
+      rapt__findings_judge(&r->findings, true, worst <= 1e-10,
                            "weather and %d random models: forward, backward, scaled and Viterbi differ from the sum or "
                            "best of all paths by %.1e at most",
                            MODELS, worst));

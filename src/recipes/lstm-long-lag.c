@@ -144,7 +144,7 @@ static int find(const rapt__lag_runs *r, rapt__lag_task task, int lag, rapt__lag
 
 static rapt_status claim(rapt__lag_runs *r, bool holds, const char *line) {
   if (!line) return RAPT_ENOMEM;
-  return say(r, rapt__arena_format(&r->run->arena, "%s: %s", line, holds ? "holds" : "does not hold"));
+  return say(r, rapt__arena_format(&r->run->arena, "%s: %s", line, rapt__judged(holds)));
 }
 
 static rapt_status claim_baseline(rapt__lag_runs *r) {

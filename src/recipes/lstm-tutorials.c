@@ -1,13 +1,13 @@
 /* The tutorials on recurrent networks and LSTM: gradients in every way, how far they reach, and four character-level language
  * models of equal size trained by truncated backpropagation through time. */
 #include "recipes/lstm_tutorials.h"
+#include "recipes/training.h"
 
 #include "base/file.h"
 #include "data/packed.h"
 #include "formats/svg.h"
 #include "kernels/kernels.h"
 #include "train/metrics.h"
-#include "train/trainer.h"
 
 #include <math.h>
 #include <string.h>
@@ -48,35 +48,6 @@ static const struct {
                             {"augmented LSTM", "augmented", RAPT__CHAR_AUGMENTED}};
 
 /* ---- What is said ---- */
-
-static rapt_status say_line(rapt__lstm *l, const char *line) {
-  if (!line) return RAPT_ENOMEM;
-  rapt__run_say(l->run, RAPT_EVENT_RESULT, "%s", line);
-  if (l->line_count < RAPT__LSTM_LINES) l->lines[l->line_count++] = line;
-  return RAPT_OK;
-}
-
-rapt_status rapt__lstm_say(rapt__lstm *l, const char *fmt, ...) {
-  char text[512];
-  va_list args;
-  va_start(args, fmt);
-  vsnprintf(text, sizeof text, fmt, args);
-  va_end(args);
-  return say_line(l, rapt__arena_strdup(&l->run->arena, text));
-}
-
-rapt_status rapt__lstm_judge(rapt__lstm *l, bool mark, bool holds, const char *fmt, ...) {
-  char text[480];
-  va_list args;
-  va_start(args, fmt);
-  vsnprintf(text, sizeof text, fmt, args);
-  va_end(args);
-  if (mark) {
-    l->held += holds;
-    l->failed += !holds;
-  }
-  return say_line(l, rapt__arena_format(&l->run->arena, "%s: %s", text, holds ? "holds" : "does not hold"));
-}
 
 void rapt__lstm_section(rapt__lstm *l, const rapt__report_section *section) {
   if (l->section_count < RAPT__LSTM_SECTIONS) l->sections[l->section_count++] = *section;
@@ -203,22 +174,12 @@ static rapt_status begin(rapt__lstm *l, int which) {
 
 static rapt_status train(rapt__lstm *l, rapt__lstm_net *n, rapt__trainer *t) {
   rapt__run *run = l->run;
-  t->task = &n->lm.task;
-  t->params = n->lm.params;
-  t->settings = run->train;
+  rapt__run_trainer(run, t, &n->lm.task, n->lm.params, n->dir);
   if (n->net.kind == RAPT__CHAR_RNN) t->settings.lr = l->settings->rnn_lr;
-  t->seed = n->lm.seed;
-  t->dir = n->dir;
-  t->tell = run->tell;
-  t->tell_user = run->tell_user;
   rapt__run_say(run, RAPT_EVENT_NOTE, "%s: %lld units, %lld parameters, %lld characters a batch, %d threads", n->name,
                 (long long)n->net.units, (long long)rapt_params_size(n->lm.params),
                 (long long)(n->lm.batch * n->lm.steps), rapt_context_threads(run->ctx));
-  RAPT_TRY(rapt__make_dirs(run->ctx, n->dir));
-  bool resume = false; /* a run may have stopped before this network began */
-  if (run->resume) RAPT_TRY(rapt__checkpoint_exists(t, &resume));
-  rapt_status status = rapt__trainer_run(t, resume);
-  run->result->interrupted = t->interrupted;
+  rapt_status status = rapt__run_train(run, t);
   n->seconds = t->seconds;
   return status;
 }
@@ -382,8 +343,8 @@ static rapt_status write_report(rapt__lstm *l, const rapt__trainer *first) {
   rapt__report report = {.title = info->title,
                          .paper = info->paper,
                          .about = info->about,
-                         .verdicts = l->lines,
-                         .verdict_count = l->line_count,
+                         .verdicts = l->findings.lines,
+                         .verdict_count = l->findings.count,
                          .figures = figures,
                          .figure_count = RAPT__LSTM_NETS,
                          .plot_svg = curves,
@@ -409,21 +370,22 @@ static rapt_status finish(rapt__lstm *l, const rapt__trainer *first) {
     if (result->interrupted) return RAPT_OK;
     RAPT_TRY(read_curve(l, n));
     n->valid = n->points ? n->bits[n->points - 1] : NAN;
-    RAPT_TRY(rapt__lstm_say(
-        l, "%-15s %4lld units, %6lld parameters, %3.0f s: validation %.3f, test %.3f bits a character", n->name,
-        (long long)n->net.units, (long long)rapt_params_size(n->lm.params), n->seconds, n->valid, n->test));
+    RAPT_TRY(rapt__findings_say(
+        &l->findings, "%-15s %4lld units, %6lld parameters, %3.0f s: validation %.3f, test %.3f bits a character",
+        n->name, (long long)n->net.units, (long long)rapt_params_size(n->lm.params), n->seconds, n->valid, n->test));
   }
   result->figure = l->nets[LSTM].test;
-  RAPT_TRY(
-      rapt__lstm_judge(l, false, l->nets[LSTM].test < l->nets[RNN].test,
-                       "the LSTM does better than the tanh RNN with as many parameters and characters (%.3f against "
-                       "%.3f)",
-                       l->nets[LSTM].test, l->nets[RNN].test));
-  result->passed = !l->run->changed && l->failed == 0;
-  RAPT_TRY(rapt__lstm_say(l, "pass mark: all %d checks of gradients and of their flow hold: %s", l->held + l->failed,
-                          l->run->changed  ? "not judged, as settings were changed"
-                          : result->passed ? "reached"
-                                           : "missed"));
+  RAPT_TRY(rapt__findings_judge(
+      &l->findings, false, l->nets[LSTM].test < l->nets[RNN].test,
+      "the LSTM does better than the tanh RNN with as many parameters and characters (%.3f against "
+      "%.3f)",
+      l->nets[LSTM].test, l->nets[RNN].test));
+  result->passed = !l->run->changed && l->findings.missed == 0;
+  RAPT_TRY(rapt__findings_say(&l->findings, "pass mark: all %d checks of gradients and of their flow hold: %s",
+                              l->findings.judged,
+                              l->run->changed  ? "not judged, as settings were changed"
+                              : result->passed ? "reached"
+                                               : "missed"));
   RAPT_TRY(save_table(l));
   return write_report(l, first);
 }
@@ -450,7 +412,7 @@ static rapt_status course(rapt__lstm *l, rapt__trainer *trainers) {
 }
 
 static rapt_status lstm_tutorials(rapt__run *run) {
-  rapt__lstm l = {.run = run, .settings = run->own};
+  rapt__lstm l = {.run = run, .findings = {.run = run}, .settings = run->own};
   rapt__trainer trainers[RAPT__LSTM_NETS];
   for (int i = 0; i < RAPT__LSTM_NETS; i++) rapt__trainer_init(&trainers[i], run->ctx);
   rapt_status status = course(&l, trainers);

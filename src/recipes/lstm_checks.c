@@ -126,15 +126,15 @@ static rapt_status check_gradients(rapt__lstm *l, rapt__arena *arena) {
              .text = "Backpropagation through time in plain double precision against central differences, real-time "
                      "recurrent learning, and the engine's layers in float. The largest error of each cell.",
              .rows = rows});
-  RAPT_TRY(rapt__lstm_judge(l, true, worst.difference <= most_difference,
-                            "gradients of %d cells against differences: largest relative error %.1e (at most %.0e)",
-                            CELLS, worst.difference, most_difference));
-  RAPT_TRY(rapt__lstm_judge(l, true, worst.rtrl <= most_rtrl,
-                            "real-time recurrent learning against backpropagation through time: %.1e (at most %.0e)",
-                            worst.rtrl, most_rtrl));
-  return rapt__lstm_judge(l, true, worst.engine <= most_engine,
-                          "the engine's layers against the plain code, outputs and gradients: %.1e (at most %.0e)",
-                          worst.engine, most_engine);
+  RAPT_TRY(rapt__findings_judge(&l->findings, true, worst.difference <= most_difference,
+                                "gradients of %d cells against differences: largest relative error %.1e (at most %.0e)",
+                                CELLS, worst.difference, most_difference));
+  RAPT_TRY(rapt__findings_judge(
+      &l->findings, true, worst.rtrl <= most_rtrl,
+      "real-time recurrent learning against backpropagation through time: %.1e (at most %.0e)", worst.rtrl, most_rtrl));
+  return rapt__findings_judge(&l->findings, true, worst.engine <= most_engine,
+                              "the engine's layers against the plain code, outputs and gradients: %.1e (at most %.0e)",
+                              worst.engine, most_engine);
 }
 
 /* ---- Truncation ---- */
@@ -191,8 +191,8 @@ static rapt_status first_order(rapt__lstm *l, rapt__arena *arena, const rapt__de
   for (size_t i = 0, cuts = 64; i < 3; i++, cuts *= 2)
     RAPT_TRY(rapt__delay_follow(arena, d, SPANS, cuts, wave, NULL, s[i]));
   double ratio = distance(s[0], s[1], SPANS * UNITS) / distance(s[1], s[2], SPANS * UNITS);
-  return rapt__lstm_judge(l, false, ratio > 1.8 && ratio < 2.2,
-                          "the delay equation is followed to first order: half the step, %.2f times nearer", ratio);
+  return rapt__findings_judge(&l->findings, false, ratio > 1.8 && ratio < 2.2,
+                              "the delay equation is followed to first order: half the step, %.2f times nearer", ratio);
 }
 
 /* The decay a of the state is varied while W_r, W_x and theta of the sampled equation stay. */
@@ -240,10 +240,11 @@ static rapt_status delay_equation(rapt__lstm *l, rapt__arena *arena) {
                      "s[n] = w_s s[n-1] + W_r r[n-1] + W_x x[n] + theta. Where the state decays fast w_s is small, and "
                      "without it this is the canonical RNN.",
              .rows = rows});
-  return rapt__lstm_judge(l, false, last < 0.05 * first,
-                          "the faster the state decays, the nearer the canonical RNN (off by %.1e for |a| = 1, %.1e "
-                          "for 100)",
-                          first, last);
+  return rapt__findings_judge(
+      &l->findings, false, last < 0.05 * first,
+      "the faster the state decays, the nearer the canonical RNN (off by %.1e for |a| = 1, %.1e "
+      "for 100)",
+      first, last);
 }
 
 rapt_status rapt__lstm_check(rapt__lstm *l) {

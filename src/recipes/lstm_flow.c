@@ -83,19 +83,20 @@ static rapt_status judge_flows(rapt__lstm *l, const flow flows[FLOWS]) {
     low = fmin(low, flows[CAROUSEL].norm[lag]);
     high = fmax(high, flows[CAROUSEL].norm[lag]);
   }
-  RAPT_TRY(rapt__lstm_judge(l, true, slope < 0 && explained >= straight,
-                            "tanh: the derivative of h_T by h_t decays exponentially over %d steps (%.1e at the end, "
-                            "halved every %.2f steps; "
-                            "a line explains %.4f of its logarithm, at least %.2f)",
-                            LAGS, flows[TANH].norm[LAGS], log(0.5) / slope, explained, straight));
   RAPT_TRY(
-      rapt__lstm_judge(l, true, low >= carousel_low - found && high <= carousel_high + found,
-                       "cell of 1997: the derivative of c_T by c_t through the carousel stays in [%.1f, %g] for %d "
-                       "steps (from %.4f to %.4f)",
-                       carousel_low, carousel_high, LAGS, low, high));
-  return rapt__lstm_say(
-      l, "for comparison after %d steps: cell of 1997 in all ways %.3g, with a forget gate (bias 1) %.1e", LAGS,
-      flows[WHOLE].norm[LAGS], flows[FORGET].norm[LAGS]);
+      rapt__findings_judge(&l->findings, true, slope < 0 && explained >= straight,
+                           "tanh: the derivative of h_T by h_t decays exponentially over %d steps (%.1e at the end, "
+                           "halved every %.2f steps; "
+                           "a line explains %.4f of its logarithm, at least %.2f)",
+                           LAGS, flows[TANH].norm[LAGS], log(0.5) / slope, explained, straight));
+  RAPT_TRY(
+      rapt__findings_judge(&l->findings, true, low >= carousel_low - found && high <= carousel_high + found,
+                           "cell of 1997: the derivative of c_T by c_t through the carousel stays in [%.1f, %g] for %d "
+                           "steps (from %.4f to %.4f)",
+                           carousel_low, carousel_high, LAGS, low, high));
+  return rapt__findings_say(
+      &l->findings, "for comparison after %d steps: cell of 1997 in all ways %.3g, with a forget gate (bias 1) %.1e",
+      LAGS, flows[WHOLE].norm[LAGS], flows[FORGET].norm[LAGS]);
 }
 
 rapt_status rapt__lstm_flow(rapt__lstm *l) {

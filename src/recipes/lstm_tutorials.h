@@ -4,7 +4,7 @@
 
 #include "explain/recurrent/gradients.h"
 #include "models/char_rnn.h"
-#include "recipes/recipes.h"
+#include "recipes/findings.h"
 #include "tasks/recurrent_lm.h"
 #include "train/report.h"
 
@@ -13,7 +13,7 @@ typedef struct rapt__lstm_settings {
   double rnn_lr;
 } rapt__lstm_settings;
 
-enum { RAPT__LSTM_NETS = 4, RAPT__LSTM_LINES = 24, RAPT__LSTM_SECTIONS = 8 };
+enum { RAPT__LSTM_NETS = 4, RAPT__LSTM_SECTIONS = 8 };
 
 /* One language model. */
 typedef struct rapt__lstm_net {
@@ -33,19 +33,13 @@ typedef struct rapt__lstm {
   int32_t *train, *valid, *test; /* owned */
   int64_t train_count, valid_count, test_count;
   rapt__lstm_net nets[RAPT__LSTM_NETS]; /* in the order of training */
-  int held, failed;                     /* of what the pass mark stands on */
-  const char *lines[RAPT__LSTM_LINES];  /* what was said; in the run's arena */
-  size_t line_count;
+  rapt__findings findings;
   rapt__report_section sections[RAPT__LSTM_SECTIONS]; /* texts in the run's arena */
   size_t section_count;
 } rapt__lstm;
 
 /* ---- lstm-tutorials.c ---- */
 
-/* A line of the result and of the report, with "holds" or "does not hold" behind it. `mark`: the pass mark stands on it. */
-rapt_status rapt__lstm_judge(rapt__lstm *l, bool mark, bool holds, const char *fmt, ...) RAPT_PRINTF(4, 5);
-/* The same without a judgement. */
-rapt_status rapt__lstm_say(rapt__lstm *l, const char *fmt, ...) RAPT_PRINTF(2, 3);
 /* A part of the report. Everything lies in the run's arena or is constant. */
 void rapt__lstm_section(rapt__lstm *l, const rapt__report_section *section);
 /* The text as a string in the run's arena, and no longer in `text`. NULL: no memory. */

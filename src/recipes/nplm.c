@@ -1,12 +1,12 @@
 /* A neural probabilistic language model (Bengio et al. 2003): the words before become vectors of one shared table C, a
  * tanh layer reads them side by side, a softmax guesses the next word; then a mixture with a Kneser–Ney trigram. */
 #include "recipes/lm_report.h"
+#include "recipes/training.h"
 #include "recipes/recipes.h"
 
 #include "base/file.h"
 #include "tasks/ngram.h"
 #include "tasks/nplm.h"
-#include "train/trainer.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -83,22 +83,12 @@ static rapt_status net_begin(rapt__run *run, const corpus *data, bool direct, ne
 
 /* minutes > 0: as many steps as fit into them. */
 static rapt_status net_train(rapt__run *run, net *n, const char *dir, double minutes, rapt__trainer *t) {
-  t->task = &n->at.task;
-  t->params = n->at.params;
-  t->settings = run->train;
+  rapt__run_trainer(run, t, &n->at.task, n->at.params, dir);
   if (minutes > 0) t->settings.minutes = minutes;
-  t->seed = n->at.seed;
-  t->dir = dir;
-  t->tell = run->tell;
-  t->tell_user = run->tell_user;
   rapt__run_say(run, RAPT_EVENT_NOTE, "net %s direct connections: %lld parameters, %lld words a batch, %d threads",
                 n->at.net.direct ? "with" : "without", (long long)rapt_params_size(n->at.params),
                 (long long)n->at.batch, rapt_context_threads(run->ctx));
-  RAPT_TRY(rapt__make_dirs(run->ctx, dir));
-  bool resume = false; /* a run may have stopped before its second net began */
-  if (run->resume) RAPT_TRY(rapt__checkpoint_exists(t, &resume));
-  rapt_status status = rapt__trainer_run(t, resume);
-  run->result->interrupted = t->interrupted;
+  rapt_status status = rapt__run_train(run, t);
   n->seconds = t->seconds;
   return status;
 }
@@ -183,8 +173,6 @@ static void say_table(rapt__run *run, const net *n, const table *t) {
                 t->test[KN], t->test[NET], t->test[MIXTURE], which, t->weight, n->seconds);
 }
 
-static const char *judged(bool holds) { return holds ? "holds" : "does not hold"; }
-
 static rapt_status finish(rapt__run *run, const rapt__trainer *trainer, const net *nets, const table *tables,
                           int count) {
   const table *t = &tables[0];
@@ -197,7 +185,7 @@ static rapt_status finish(rapt__run *run, const rapt__trainer *trainer, const ne
   for (int i = 0; i < count; i++) say_table(run, &nets[i], &tables[i]);
   snprintf(verdicts[0], sizeof verdicts[0],
            "the mixture beats both parts (%.2f against %.2f and %.2f, %.1f %% below Kneser-Ney-3): %s", mixture,
-           t->test[KN], t->test[NET], 100 * below, judged(mixture < t->test[KN] && mixture < t->test[NET]));
+           t->test[KN], t->test[NET], 100 * below, rapt__judged(mixture < t->test[KN] && mixture < t->test[NET]));
   snprintf(verdicts[1], sizeof verdicts[1], "pass mark: mixture at most %.0f and %.0f %% below Kneser-Ney-3: %s", mark,
            100 * margin,
            run->changed ? "not judged, as settings were changed" : (result->passed ? "reached" : "missed"));
@@ -206,7 +194,7 @@ static rapt_status finish(rapt__run *run, const rapt__trainer *trainer, const ne
     double direct = tables[with].test[NET], plain = tables[1 - with].test[NET];
     snprintf(verdicts[2], sizeof verdicts[2],
              "direct connections do not help at equal time (net with %.2f in %.0f s, without %.2f in %.0f s): %s",
-             direct, nets[with].seconds, plain, nets[1 - with].seconds, judged(plain <= direct));
+             direct, nets[with].seconds, plain, nets[1 - with].seconds, rapt__judged(plain <= direct));
   }
   for (int i = 0; i < count + 1; i++) rapt__run_say(run, RAPT_EVENT_RESULT, "%s", lines[i]);
   for (int k = 0; k < 3; k++) snprintf(ours[k], sizeof ours[k], "%.2f", t->test[k]);

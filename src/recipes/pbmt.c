@@ -225,8 +225,7 @@ static rapt_status judge(rapt__run *run, const outcome *o) {
              "phrases beat words, and three words are nearly enough: %.2f BLEU for one word, %.2f for three, %.2f for "
              "%d: %s",
              o->bleu[1], o->bleu[2], o->bleu[0], o->longest[0],
-             o->bleu[2] > o->bleu[1] && o->bleu[0] > o->bleu[1] && o->bleu[0] - o->bleu[2] <= margin ? "holds"
-                                                                                                     : "does not hold");
+             rapt__judged(o->bleu[2] > o->bleu[1] && o->bleu[0] > o->bleu[1] && o->bleu[0] - o->bleu[2] <= margin));
   size_t count = o->count == 3 ? 2 : 1;
   for (size_t k = 0; k < count; k++) rapt__run_say(run, RAPT_EVENT_RESULT, "%s", lines[k]);
   return report(run, o, lines, count);

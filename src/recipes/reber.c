@@ -159,7 +159,7 @@ static rapt_status judge(reber *r) {
                                      "the last T or P is learnt by LSTM and not by Elman's net: at least 90 %% of the "
                                      "runs against at most 10 %%, %lld and %lld of %lld: %s",
                                      (long long)lstm, (long long)elman, (long long)seeds,
-                                     lstm * 10 >= seeds * 9 && elman * 10 <= seeds ? "holds" : "does not hold")));
+                                     rapt__judged(lstm * 10 >= seeds * 9 && elman * 10 <= seeds))));
   run->result->figure = (double)lstm;
   run->result->passed = !run->changed && lstm >= 27 && elman <= 3;
   return say(r, rapt__arena_format(&run->arena, "pass mark: %s: %s", run->recipe->info.pass_mark,

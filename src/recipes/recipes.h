@@ -79,10 +79,15 @@ void rapt__run_say(rapt__run *run, rapt_event event, const char *fmt, ...) RAPT_
 const char *rapt__run_data(rapt__run *run);
 /* The same for a name that is not setting `data`. */
 const char *rapt__run_data_named(rapt__run *run, const char *name);
+/* What a claim is followed by. */
+static inline const char *rapt__judged(bool holds) { return holds ? "holds" : "does not hold"; }
 /* Every setting as "key=value", ended by NULL, in the run's arena. NULL: no memory. */
 const char **rapt__run_settings(rapt__run *run);
 /* The preset in use, or NULL. */
 const rapt_preset *rapt__run_preset(const rapt__run *run);
+/* The path of setting `data` where that is a file, else of this file of the data set. NULL after an error; its status is the
+ * context's. */
+const char *rapt__run_data_file(rapt__run *run, const char *file);
 /* The text of setting `data`: a file, or a data set's name. `file` is the data set's file. The text is
  * freed with rapt__free. */
 rapt_status rapt__run_text(rapt__run *run, const char *file, char **text, size_t *size);

@@ -1,9 +1,9 @@
 /* Where a token stands (Huang et al. 2018; Shaw et al. 2018; and their kin): decoders that differ in their positions alone, on
  * strings longer than those they learnt from, and on chorales. */
 #include "recipes/relpos.h"
+#include "recipes/training.h"
 
 #include "base/file.h"
-#include "train/trainer.h"
 
 static const char *const tasks[] = {"all", "strings", "music", NULL}; /* as RAPT__RELPOS_ALL, … */
 
@@ -65,23 +65,15 @@ rapt_status rapt__relpos_train(rapt__relpos *r, rapt__task *task, rapt_model *mo
   rapt__run *run = r->run;
   rapt__trainer t;
   rapt__trainer_init(&t, run->ctx);
-  t.task = task;
-  t.params = model->params;
-  t.settings = run->train;
+  rapt__run_trainer(run, &t, task, model->params, rapt__run_path(run, dir));
   t.settings.steps = steps;
   t.settings.batch = batch;
-  t.seed = (uint64_t)run->common.seed;
-  t.dir = rapt__run_path(run, dir);
-  t.tell = run->tell;
-  t.tell_user = run->tell_user;
-  rapt_status status = t.dir ? rapt__make_dirs(run->ctx, t.dir) : RAPT_ENOMEM;
-  bool resume = false; /* a run may have stopped before this net began */
-  if (status == RAPT_OK)
+  rapt_status status = t.dir ? RAPT_OK : RAPT_ENOMEM;
+  if (status == RAPT_OK) {
     rapt__run_say(run, RAPT_EVENT_NOTE, "%s: %lld parameters, %d threads", dir,
                   (long long)rapt_params_size(model->params), rapt_context_threads(run->ctx));
-  if (status == RAPT_OK && run->resume) status = rapt__checkpoint_exists(&t, &resume);
-  if (status == RAPT_OK) status = rapt__trainer_run(&t, resume);
-  run->result->interrupted = t.interrupted;
+    status = rapt__run_train(run, &t);
+  }
   if (status == RAPT_OK && best && !t.interrupted && t.best_step != t.step) {
     const char *path = rapt__arena_format(&run->arena, "%s/best/model.safetensors", t.dir);
     status = path ? rapt__model_read_weights(model, path) : RAPT_ENOMEM;
@@ -100,7 +92,7 @@ static rapt_status experiments(rapt__relpos *r) {
 }
 
 static rapt_status relative_position(rapt__run *run) {
-  rapt__relpos r = {.run = run, .settings = run->own, .begun = rapt__now()};
+  rapt__relpos r = {.run = run, .findings = {.run = run}, .settings = run->own, .begun = rapt__now()};
   int64_t heads = r.settings->heads;
   if (r.settings->width % (2 * heads) != 0 || r.settings->music_width % (2 * heads) != 0)
     return rapt__fail(run->ctx, RAPT_EKEY,
@@ -108,9 +100,9 @@ static rapt_status relative_position(rapt__run *run) {
                       (long long)r.settings->width, (long long)r.settings->music_width, (long long)heads);
   RAPT_TRY(experiments(&r));
   if (run->result->interrupted) return RAPT_OK;
-  run->result->passed = !run->changed && r.missed == 0;
-  const char *mark = run->changed ? "not judged, as settings were changed" : r.missed ? "missed" : "reached";
-  RAPT_TRY(rapt__relpos_say(&r, "pass mark: %s: %s", run->recipe->info.pass_mark, mark));
+  run->result->passed = !run->changed && r.findings.missed == 0;
+  const char *mark = run->changed ? "not judged, as settings were changed" : r.findings.missed ? "missed" : "reached";
+  RAPT_TRY(rapt__findings_say(&r.findings, "pass mark: %s: %s", run->recipe->info.pass_mark, mark));
   return rapt__relpos_report(&r);
 }
 

@@ -3,7 +3,7 @@
 #define RAPT_SRC_RECIPES_RELPOS_H
 
 #include "nn/positions.h"
-#include "recipes/recipes.h"
+#include "recipes/findings.h"
 #include "tasks/model.h"
 #include "tasks/task.h"
 
@@ -17,7 +17,7 @@ typedef struct rapt__relpos_settings {
   bool test;
 } rapt__relpos_settings;
 
-enum { RAPT__RELPOS_LINES = 24, RAPT__RELPOS_SECTIONS = 4 };
+enum { RAPT__RELPOS_SECTIONS = 4 };
 typedef struct rapt__relpos_section {
   const char *heading, *text, *svg; /* in the run's arena */
   const char **rows;                /* "key=value", ended by NULL; or NULL */
@@ -27,10 +27,9 @@ typedef struct rapt__relpos_section {
 typedef struct rapt__relpos {
   rapt__run *run;
   const rapt__relpos_settings *settings;
-  const char *lines[RAPT__RELPOS_LINES]; /* verdicts, in the run's arena */
+  rapt__findings findings;
   rapt__relpos_section sections[RAPT__RELPOS_SECTIONS];
-  size_t line_count, section_count;
-  int judged, missed; /* pass marks */
+  size_t section_count;
   double begun;
 } rapt__relpos;
 
@@ -58,10 +57,6 @@ rapt_status rapt__relpos_skew(rapt__relpos *r);
 
 /* ---- relpos_report.c ---- */
 
-/* A line of the result; also among the verdicts of the page. */
-rapt_status rapt__relpos_say(rapt__relpos *r, const char *fmt, ...) RAPT_PRINTF(2, 3);
-/* The same with "holds" or "does not hold" behind it. `mark`: the pass mark stands on it. */
-rapt_status rapt__relpos_judge(rapt__relpos *r, bool mark, bool holds, const char *fmt, ...) RAPT_PRINTF(4, 5);
 /* Appends to `svg` how alike positions are for a net: cosines of what stands for each of them, or T5's biases. Kinds that have
  * neither append nothing. */
 rapt_status rapt__relpos_map(rapt__relpos *r, rapt__position kind, const rapt_model *model,

@@ -51,10 +51,8 @@ static rapt_status make_events(rapt__run *run, const rapt__chorales *c, int part
 }
 
 static rapt_status load(rapt__run *run, int first, int last, events *parts) {
-  const char *path = rapt__run_data(run);
+  const char *path = rapt__run_data_file(run, "jsb-chorales-quarter.json");
   if (!path) return rapt_context_status(run->ctx);
-  if (path != run->common.data) path = rapt__arena_format(&run->arena, "%s/jsb-chorales-quarter.json", path);
-  if (!path) return RAPT_ENOMEM;
   rapt__chorales c;
   rapt_status status = rapt__chorales_read(run->ctx, path, first, last, &c);
   for (int part = first; part <= last && status == RAPT_OK; part++) status = make_events(run, &c, part, &parts[part]);
@@ -112,8 +110,8 @@ static rapt_status judge(rapt__relpos *r, const events *e, const double *nats) {
   if (!rows) return RAPT_ENOMEM;
   for (int k = 0; k < NETS; k++) {
     event[k] = nats[k] / (double)(e->count - (int64_t)e->pieces);
-    RAPT_TRY(rapt__relpos_say(r, "music: %-16s %.4f nats an event, %.3f a frame", names[k], event[k],
-                              nats[k] / (double)e->frames));
+    RAPT_TRY(rapt__findings_say(&r->findings, "music: %-16s %.4f nats an event, %.3f a frame", names[k], event[k],
+                                nats[k] / (double)e->frames));
     rows[k] = rapt__arena_format(&run->arena, "%s (nats an event)=%.4f", names[k], event[k]);
   }
   rows[NETS] = "Huang et al., relative (sixteenths, second-hand note)=0.335";
@@ -126,10 +124,10 @@ static rapt_status judge(rapt__relpos *r, const events *e, const double *nats) {
                                     .rows = rows};
   absolute = fmin(event[LEARNED], event[SINUSOID]);
   run->result->figure = event[SKEW];
-  return rapt__relpos_judge(r, true, event[SKEW] <= 0.97 * absolute,
-                            "music: relative positions have at least 3 %% less than the better of both absolute ones "
-                            "(%.4f against %.4f nats an event, %.1f %% less)",
-                            event[SKEW], absolute, 100 * (1 - event[SKEW] / absolute));
+  return rapt__findings_judge(&r->findings, true, event[SKEW] <= 0.97 * absolute,
+                              "music: relative positions have at least 3 %% less than the better of both absolute ones "
+                              "(%.4f against %.4f nats an event, %.1f %% less)",
+                              event[SKEW], absolute, 100 * (1 - event[SKEW] / absolute));
 }
 
 static rapt_status train_and_judge(rapt__relpos *r, rapt_model **models) {

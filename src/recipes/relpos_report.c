@@ -8,38 +8,6 @@
 
 #include <math.h>
 
-static rapt_status tell_line(rapt__relpos *r, const char *line) {
-  if (!line) return RAPT_ENOMEM;
-  rapt__run_say(r->run, RAPT_EVENT_RESULT, "%s", line);
-  if (r->line_count < RAPT__RELPOS_LINES) r->lines[r->line_count++] = line;
-  return RAPT_OK;
-}
-
-static const char *format(rapt__relpos *r, const char *fmt, va_list args) {
-  char text[512];
-  vsnprintf(text, sizeof text, fmt, args);
-  return rapt__arena_strdup(&r->run->arena, text);
-}
-
-rapt_status rapt__relpos_say(rapt__relpos *r, const char *fmt, ...) {
-  va_list args;
-  va_start(args, fmt);
-  const char *line = format(r, fmt, args);
-  va_end(args);
-  return tell_line(r, line);
-}
-
-rapt_status rapt__relpos_judge(rapt__relpos *r, bool mark, bool holds, const char *fmt, ...) {
-  va_list args;
-  va_start(args, fmt);
-  const char *line = format(r, fmt, args);
-  va_end(args);
-  r->judged += mark;
-  r->missed += mark && !holds;
-  return tell_line(r,
-                   line ? rapt__arena_format(&r->run->arena, "%s: %s", line, holds ? "holds" : "does not hold") : NULL);
-}
-
 /* ---- Maps ---- */
 
 enum { CELLS = 64 }; /* positions of a map at most */
@@ -157,8 +125,8 @@ rapt_status rapt__relpos_report(rapt__relpos *r) {
   rapt__report report = {.title = run->recipe->info.title,
                          .paper = run->recipe->info.paper,
                          .about = run->recipe->info.about,
-                         .verdicts = r->lines,
-                         .verdict_count = r->line_count,
+                         .verdicts = r->findings.lines,
+                         .verdict_count = r->findings.count,
                          .sections = sections,
                          .section_count = r->section_count,
                          .settings = settings,

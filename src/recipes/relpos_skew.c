@@ -51,8 +51,8 @@ rapt_status rapt__relpos_skew(rapt__relpos *r) {
   RAPT_TRY(measure(r->run->ctx, false, scores, &skewed));
   RAPT_TRY(measure(r->run->ctx, true, scores + SCORES, &naive));
   for (int64_t i = 0; i < SCORES; i++) most = fmax(most, fabs((double)scores[i] - (double)scores[SCORES + i]));
-  return rapt__relpos_judge(
-      r, true, most <= 1e-5 && skewed < naive,
+  return rapt__findings_judge(
+      &r->findings, true, most <= 1e-5 && skewed < naive,
       "skewed scores of %d tokens, %d heads of %d are the naive ones (largest difference %.1e) in "
       "less memory (%.1f against %.1f MB)",
       TIME, HEADS, SIZE, most, (double)skewed / 1e6, (double)naive / 1e6);

@@ -206,8 +206,9 @@ static rapt_status judge(rapt__relpos *r, const outcome *o) {
   double learned[TASKS] = {0}, least[TASKS];
   for (int k = 0; k < KINDS; k++) {
     const double *copy = o->right[k][COPY], *reverse = o->right[k][REVERSE];
-    RAPT_TRY(rapt__relpos_say(
-        r, "%-8s tokens right at %g, %g, %g symbols: copied %.1f, %.1f, %.1f %%, reversed %.1f, %.1f, %.1f %%",
+    RAPT_TRY(rapt__findings_say(
+        &r->findings,
+        "%-8s tokens right at %g, %g, %g symbols: copied %.1f, %.1f, %.1f %%, reversed %.1f, %.1f, %.1f %%",
         rapt__position_names[kinds[k]], o->length[AT_TRAINED], o->length[AT_LONGER], o->length[AT_TWICE],
         copy[AT_TRAINED], copy[AT_LONGER], copy[AT_TWICE], reverse[AT_TRAINED], reverse[AT_LONGER], reverse[AT_TWICE]));
   }
@@ -219,8 +220,8 @@ static rapt_status judge(rapt__relpos *r, const outcome *o) {
       if (kinds[k] == RAPT__POSITION_ROPE || kinds[k] == RAPT__POSITION_ALIBI || kinds[k] == RAPT__POSITION_SHAW)
         if (right < least[w]) least[w] = right;
     }
-    RAPT_TRY(rapt__relpos_judge(
-        r, false, least[w] > 90 && learned[w] < 90,
+    RAPT_TRY(rapt__findings_judge(
+        &r->findings, false, least[w] > 90 && learned[w] < 90,
         "%s, learnt up to %g symbols: rotary, ALiBi and relative positions keep more than 90 %% "
         "of tokens at %g, learnt absolute ones do not (the least %.1f %%, learnt %.1f %%)",
         w == COPY ? "copied" : "reversed", o->length[AT_TRAINED], o->length[AT_LONGER], least[w], learned[w]));

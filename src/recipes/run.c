@@ -166,13 +166,16 @@ const char *rapt__run_data_named(rapt__run *run, const char *name) {
 
 const char *rapt__run_data(rapt__run *run) { return rapt__run_data_named(run, run->common.data); }
 
+const char *rapt__run_data_file(rapt__run *run, const char *file) {
+  const char *path = rapt__run_data(run);
+  return !path || path == run->common.data ? path : rapt__arena_format(&run->arena, "%s/%s", path, file);
+}
+
 rapt_status rapt__run_text(rapt__run *run, const char *file, char **text, size_t *size) {
   const char *name = run->common.data;
   if (!*name) return rapt__fail(run->ctx, RAPT_EKEY, "which text? Say data=FILE");
-  const char *path = rapt__run_data(run);
+  const char *path = rapt__run_data_file(run, file);
   if (!path) return rapt_context_status(run->ctx);
-  if (path != name) path = rapt__arena_format(&run->arena, "%s/%s", path, file);
-  if (!path) return RAPT_ENOMEM;
   if (!rapt__file_exists(path))
     return rapt__fail(run->ctx, RAPT_ENOTFOUND, "%s: there is no such file%s%s%s", path,
                       path == name ? "" : "; data set \"", path == name ? "" : name, path == name ? "" : "\" lacks it");

@@ -152,8 +152,6 @@ static rapt_status translate(rapt__run *run, contest *c) {
 
 enum { VERDICTS = 4, LENGTH = 240 };
 
-static const char *judged(bool holds) { return holds ? "holds" : "does not hold"; }
-
 static size_t judge(rapt__run *run, const contest *c, char (*out)[LENGTH]) {
   const seq2seq_settings *s = run->own;
   double ours = c->best[c->main].score.score, greedy = c->greedy.score.score, two = c->two.score.score;
@@ -171,39 +169,32 @@ static size_t judge(rapt__run *run, const contest *c, char (*out)[LENGTH]) {
     double reversed = c->best[REVERSED].score.score, forward = c->best[FORWARD].score.score;
     snprintf(out[n++], LENGTH,
              "claim: reading the source from its end gains at least %.1f BLEU (%.2f against %.2f): %s", gain, reversed,
-             forward, judged(reversed - forward >= gain));
+             forward, rapt__judged(reversed - forward >= gain));
   }
   snprintf(out[n++], LENGTH,
            "claim: a beam of 2 gives most of what a beam of %lld gives (greedy %.2f, 2: %.2f, %lld: %.2f): %s",
            (long long)s->translation.beam, greedy, two, (long long)s->translation.beam, ours,
-           judged(ours > greedy && two - greedy >= share * (ours - greedy)));
+           rapt__judged(ours > greedy && two - greedy >= share * (ours - greedy)));
   if (c->order.sentences > 0)
     snprintf(out[n++], LENGTH,
              "claim: sentence vectors respect word order (words shuffled: %.2f away; another sentence: %.2f; at least "
              "%.0f %% of it): %s",
-             c->order.shuffled, c->order.other, 100 * apart, judged(c->order.shuffled >= apart * c->order.other));
+             c->order.shuffled, c->order.other, 100 * apart, rapt__judged(c->order.shuffled >= apart * c->order.other));
   return n;
-}
-
-static void say(rapt__run *run, const rapt_metric *metric, const char *what, const rapt__translated *t) {
-  rapt_score_style style = {.digits = 2, .references = 1};
-  char line[512];
-  rapt_score_format(metric, &t->score, &style, line, sizeof line);
-  rapt__run_say(run, RAPT_EVENT_RESULT, "%-26s %s, %.0f s", what, line, t->seconds);
 }
 
 static void say_all(rapt__run *run, const contest *c) {
   const seq2seq_settings *s = run->own;
   const rapt_metric *metric = &c->systems[c->main].metric;
   char what[64];
-  if (c->speaks) say(run, &c->speaker.metric, "wrong phonemes", &c->spoken);
-  say(run, metric, "greedy", &c->greedy);
-  say(run, metric, "beam 2", &c->two);
+  if (c->speaks) rapt__say_translated(run, &c->speaker.metric, "wrong phonemes", &c->spoken);
+  rapt__say_translated(run, metric, "greedy", &c->greedy);
+  rapt__say_translated(run, metric, "beam 2", &c->two);
   snprintf(what, sizeof what, "beam %lld", (long long)s->translation.beam);
-  say(run, metric, what, &c->best[c->main]);
+  rapt__say_translated(run, metric, what, &c->best[c->main]);
   if (!s->compare) return;
-  say(run, metric, names[1 - c->main], &c->best[1 - c->main]);
-  say(run, metric, "mean of both", &c->both);
+  rapt__say_translated(run, metric, names[1 - c->main], &c->best[1 - c->main]);
+  rapt__say_translated(run, metric, "mean of both", &c->both);
 }
 
 enum { SENTENCES = 12 };

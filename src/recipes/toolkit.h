@@ -2,10 +2,11 @@
 #ifndef RAPT_SRC_RECIPES_TOOLKIT_H
 #define RAPT_SRC_RECIPES_TOOLKIT_H
 
+#include "recipes/findings.h"
 #include "recipes/translation.h"
 #include "train/plans.h"
 
-enum { RAPT__TOOLKIT_LINES = 24, RAPT__TOOLKIT_BARS = 4 };
+enum { RAPT__TOOLKIT_BARS = 4 };
 
 typedef struct rapt__toolkit_settings {
   rapt__translation_settings translation; /* first */
@@ -24,17 +25,12 @@ typedef struct rapt__toolkit {
   rapt__corpus corpus;
   rapt__system net;
   real *start, *trained; /* (extent) in the run's arena: the net's weights before and after its training */
-  const char *lines[RAPT__TOOLKIT_LINES]; /* said so far */
-  size_t line_count;
-  int missed, unjudged; /* parts of the pass mark */
+  rapt__findings findings;
+  int unjudged; /* parts of the pass mark that this machine cannot judge */
   rapt__toolkit_bar bars[RAPT__TOOLKIT_BARS];
   size_t bar_count;
 } rapt__toolkit;
 
-/* A sentence of the result, kept for the report. */
-rapt_status rapt__toolkit_say(rapt__toolkit *t, const char *fmt, ...) RAPT_PRINTF(2, 3);
-/* The same, with what comes of it behind a colon; `mark`: a part of the pass mark. */
-rapt_status rapt__toolkit_judge(rapt__toolkit *t, bool mark, bool holds, const char *fmt, ...) RAPT_PRINTF(4, 5);
 void rapt__toolkit_bar_add(rapt__toolkit *t, const char *what, double measured, double mark);
 rapt_status rapt__toolkit_report(rapt__toolkit *t);
 /* Gives the net these weights and no optimizer state. */

@@ -213,12 +213,13 @@ static rapt_status compare(decoding *d, rapt__search *search) {
   }
   if (rapt__toolkit_stopped(d->t)) return RAPT_OK;
   rapt__toolkit_bar_add(d->t, "decoding with kept states", slow / fast, wanted);
-  return rapt__toolkit_judge(d->t, true, same == all && slow / fast >= wanted,
-                             "%lld tokens for each of %lld sentences take %.0f ms of the processor with the past kept, "
-                             "%.0f ms with the whole prefix run again (%.2f times, at least %.0f; %lld of %lld tokens "
-                             "are the same)",
-                             (long long)d->length, (long long)d->count, 1e3 * fast, 1e3 * slow, slow / fast, wanted,
-                             (long long)same, (long long)all);
+  return rapt__findings_judge(
+      &d->t->findings, true, same == all && slow / fast >= wanted,
+      "%lld tokens for each of %lld sentences take %.0f ms of the processor with the past kept, "
+      "%.0f ms with the whole prefix run again (%.2f times, at least %.0f; %lld of %lld tokens "
+      "are the same)",
+      (long long)d->length, (long long)d->count, 1e3 * fast, 1e3 * slow, slow / fast, wanted, (long long)same,
+      (long long)all);
 }
 
 static rapt_status decode(decoding *d) {
@@ -301,10 +302,10 @@ rapt_status rapt__toolkit_diverse(rapt__toolkit *t) {
   rapt_translator_free(translator);
   if (status != RAPT_OK) return status;
   double a = 100 * plain.distinct / plain.all, b = 100 * grouped.distinct / grouped.all;
-  return rapt__toolkit_judge(t, false, b > a,
-                             "of the pairs of neighbouring tokens in %d translations of a sentence, %.1f %% are "
-                             "different ones with a diverse beam (%d groups, 0.5), %.1f %% with a plain one; the best "
-                             "one's mean log-probability: %.3f and %.3f",
-                             BEAM, b, GROUPS, a, grouped.score / (double)grouped.lines,
-                             plain.score / (double)plain.lines);
+  return rapt__findings_judge(&t->findings, false, b > a,
+                              "of the pairs of neighbouring tokens in %d translations of a sentence, %.1f %% are "
+                              "different ones with a diverse beam (%d groups, 0.5), %.1f %% with a plain one; the best "
+                              "one's mean log-probability: %.3f and %.3f",
+                              BEAM, b, GROUPS, a, grouped.score / (double)grouped.lines,
+                              plain.score / (double)plain.lines);
 }

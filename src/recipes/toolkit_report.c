@@ -7,36 +7,6 @@
 
 #include <string.h>
 
-static rapt_status keep(rapt__toolkit *t, const char *line) {
-  if (!line) return RAPT_ENOMEM;
-  rapt__run_say(t->run, RAPT_EVENT_RESULT, "%s", line);
-  if (t->line_count < RAPT__TOOLKIT_LINES) t->lines[t->line_count++] = line;
-  return RAPT_OK;
-}
-
-static const char *format(rapt__toolkit *t, const char *fmt, va_list args) {
-  char text[700];
-  vsnprintf(text, sizeof text, fmt, args);
-  return rapt__arena_strdup(&t->run->arena, text);
-}
-
-rapt_status rapt__toolkit_say(rapt__toolkit *t, const char *fmt, ...) {
-  va_list args;
-  va_start(args, fmt);
-  const char *line = format(t, fmt, args);
-  va_end(args);
-  return keep(t, line);
-}
-
-rapt_status rapt__toolkit_judge(rapt__toolkit *t, bool mark, bool holds, const char *fmt, ...) {
-  va_list args;
-  va_start(args, fmt);
-  const char *line = format(t, fmt, args);
-  va_end(args);
-  t->missed += mark && !holds;
-  return keep(t, line ? rapt__arena_format(&t->run->arena, "%s: %s", line, holds ? "holds" : "does not hold") : NULL);
-}
-
 void rapt__toolkit_bar_add(rapt__toolkit *t, const char *what, double measured, double mark) {
   t->bars[t->bar_count++] = (rapt__toolkit_bar){what, measured, mark};
 }
@@ -100,8 +70,8 @@ rapt_status rapt__toolkit_report(rapt__toolkit *t) {
            "Batches and decoding: processor time; threads: time by the clock, beside two loops that need no memory, "
            "which tell whether two cores were free.",
        .svg = svg.data}};
-  rapt__report parts = {.verdicts = t->lines,
-                        .verdict_count = t->line_count,
+  rapt__report parts = {.verdicts = t->findings.lines,
+                        .verdict_count = t->findings.count,
                         .figures = (const char *const(*)[4])figures,
                         .figure_count = t->bar_count,
                         .sections = sections,

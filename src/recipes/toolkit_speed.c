@@ -84,17 +84,17 @@ static rapt_status compare_batches(rapt__toolkit *t, rapt__elsewhere *e, arm *to
   double n = (double)tokens->deals.sentences, fast = n / seconds_of(tokens), slow = n / seconds_of(plain);
   t->run->result->figure = fast / slow;
   rapt__toolkit_bar_add(t, "batches by tokens", fast / slow, 1.5);
-  RAPT_TRY(rapt__toolkit_say(
-      t,
+  RAPT_TRY(rapt__findings_say(
+      &t->findings,
       "%lld sentences with %lld tokens: %lld batches by tokens have %lld with padding, %lld batches by sentences %lld",
       (long long)tokens->deals.sentences, (long long)rapt__deals_real(&tokens->deals), (long long)tokens->deals.count,
       (long long)rapt__deals_padded(&tokens->deals), (long long)plain->deals.count,
       (long long)rapt__deals_padded(&plain->deals)));
-  return rapt__toolkit_judge(t, true, fast / slow >= 1.5,
-                             "batches of at most %lld tokens, of sentences of like length, train %.0f sentences a "
-                             "second of the processor, batches of as many sentences in random order %.0f (%.2f times "
-                             "as many, at least 1.5)",
-                             (long long)t->settings->translation.max_tokens, fast, slow, fast / slow);
+  return rapt__findings_judge(&t->findings, true, fast / slow >= 1.5,
+                              "batches of at most %lld tokens, of sentences of like length, train %.0f sentences a "
+                              "second of the processor, batches of as many sentences in random order %.0f (%.2f times "
+                              "as many, at least 1.5)",
+                              (long long)t->settings->translation.max_tokens, fast, slow, fast / slow);
 }
 
 rapt_status rapt__toolkit_batches(rapt__toolkit *t) {
@@ -182,15 +182,15 @@ static rapt_status compare_teams(rapt__toolkit *t, team *teams) {
   rapt__toolkit_bar_add(t, "two threads", faster, wanted_speed);
   rapt__toolkit_bar_add(t, "two loops without memory (spin test)", spins, free_cores);
   if (spins >= free_cores)
-    return rapt__toolkit_judge(t, true, faster >= wanted_speed,
-                               "an update takes %.0f ms with two threads, %.0f ms with one (%.2f times as fast, at "
-                               "least %.1f; two loops without memory: %.2f)",
-                               1e3 * teams[1].update, 1e3 * teams[0].update, faster, wanted_speed, spins);
+    return rapt__findings_judge(&t->findings, true, faster >= wanted_speed,
+                                "an update takes %.0f ms with two threads, %.0f ms with one (%.2f times as fast, at "
+                                "least %.1f; two loops without memory: %.2f)",
+                                1e3 * teams[1].update, 1e3 * teams[0].update, faster, wanted_speed, spins);
   t->unjudged++;
-  return rapt__toolkit_say(t,
-                           "an update takes %.0f ms with two threads, %.0f ms with one (%.2f times as fast): not "
-                           "judged, as no two cores are free (two loops without memory: %.2f times, at least %.1f)",
-                           1e3 * teams[1].update, 1e3 * teams[0].update, faster, spins, free_cores);
+  return rapt__findings_say(&t->findings,
+                            "an update takes %.0f ms with two threads, %.0f ms with one (%.2f times as fast): not "
+                            "judged, as no two cores are free (two loops without memory: %.2f times, at least %.1f)",
+                            1e3 * teams[1].update, 1e3 * teams[0].update, faster, spins, free_cores);
 }
 
 rapt_status rapt__toolkit_threads(rapt__toolkit *t) {

@@ -79,10 +79,11 @@ rapt_status rapt__toolkit_registry(rapt__toolkit *t) {
                      losses[1]);
     used = n > 0 && used + (size_t)n < sizeof names ? used + (size_t)n : sizeof names - 1;
   }
-  return rapt__toolkit_judge(t, false, pairs > 0 && learnt == pairs,
-                             "of %zu architectures and %zu recipes in the registries, %d architectures are of sequence "
-                             "to sequence; one task and one trainer lower the loss of each in %d updates (%s)",
-                             models, recipes, pairs, STEPS, names);
+  return rapt__findings_judge(
+      &t->findings, false, pairs > 0 && learnt == pairs,
+      "of %zu architectures and %zu recipes in the registries, %d architectures are of sequence "
+      "to sequence; one task and one trainer lower the loss of each in %d updates (%s)",
+      models, recipes, pairs, STEPS, names);
 }
 
 /* ---- Two bytes a number ---- */
@@ -134,11 +135,11 @@ rapt_status rapt__toolkit_storage(rapt__toolkit *t) {
   for (int i = 0; i < FORMS; i++) RAPT_TRY(store_and_read(t, list, count, &forms[i]));
   for (int i = 1; i < FORMS; i++) {
     double share = forms[i].bytes / forms[0].bytes, apart = fabs(forms[i].loss - forms[0].loss);
-    RAPT_TRY(rapt__toolkit_judge(t, false, share <= 0.51 && apart <= forms[i].most,
-                                 "stored as %s the weights take %.2f MB instead of %.2f, and the loss of validation "
-                                 "sentences is %.5f instead of %.5f (to differ by at most %g)",
-                                 forms[i].name, forms[i].bytes / 1e6, forms[0].bytes / 1e6, forms[i].loss,
-                                 forms[0].loss, forms[i].most));
+    RAPT_TRY(rapt__findings_judge(&t->findings, false, share <= 0.51 && apart <= forms[i].most,
+                                  "stored as %s the weights take %.2f MB instead of %.2f, and the loss of validation "
+                                  "sentences is %.5f instead of %.5f (to differ by at most %g)",
+                                  forms[i].name, forms[i].bytes / 1e6, forms[0].bytes / 1e6, forms[i].loss,
+                                  forms[0].loss, forms[i].most));
   }
   return RAPT_OK;
 }

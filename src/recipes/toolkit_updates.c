@@ -103,18 +103,18 @@ rapt_status rapt__toolkit_accumulate(rapt__toolkit *t) {
   apart slow, fast, by_adam;
   RAPT_TRY(deal(t, updates, &d));
   RAPT_TRY(compare_with_one_batch(t, &d, descent, updates, &slow));
-  RAPT_TRY(rapt__toolkit_judge(t, true, slow.parts <= most && slow.start >= 1e3 * most,
-                               "%d accumulated batches of %d sentences are one batch of %d: after %lld updates of "
-                               "gradient descent at a rate of 0.01 no weight differs by more than %.1e (at most %.0e), "
-                               "while weights moved by up to %.1e; the one batch in another order: %.1e",
-                               PARTS, ROWS, PARTS * ROWS, (long long)updates, slow.parts, most, slow.start,
-                               slow.turned));
+  RAPT_TRY(
+      rapt__findings_judge(&t->findings, true, slow.parts <= most && slow.start >= 1e3 * most,
+                           "%d accumulated batches of %d sentences are one batch of %d: after %lld updates of "
+                           "gradient descent at a rate of 0.01 no weight differs by more than %.1e (at most %.0e), "
+                           "while weights moved by up to %.1e; the one batch in another order: %.1e",
+                           PARTS, ROWS, PARTS * ROWS, (long long)updates, slow.parts, most, slow.start, slow.turned));
   RAPT_TRY(compare_with_one_batch(t, &d, fast_descent, updates, &fast));
   RAPT_TRY(compare_with_one_batch(t, &d, adam, updates, &by_adam));
-  return rapt__toolkit_say(t,
-                           "where rounding grows, at a rate of 0.1: %.1e (the one batch in another order: %.1e); with "
-                           "Adam, which divides by the gradient's size: %.1e (%.1e)",
-                           fast.parts, fast.turned, by_adam.parts, by_adam.turned);
+  return rapt__findings_say(&t->findings,
+                            "where rounding grows, at a rate of 0.1: %.1e (the one batch in another order: %.1e); with "
+                            "Adam, which divides by the gradient's size: %.1e (%.1e)",
+                            fast.parts, fast.turned, by_adam.parts, by_adam.turned);
 }
 
 /* ---- A stop ---- */
@@ -161,10 +161,10 @@ static rapt_status stop_and_go_on(rapt__toolkit *t, const char *whole, const cha
   for (int i = 0; i < RAPT__STATES; i++)
     if (params->state[i]) same = same && memcmp(kept[i + 1], params->state[i], bytes) == 0;
   RAPT_TRY(same_files(run, metrics[0], metrics[1], &same_metrics));
-  return rapt__toolkit_judge(t, true, same && same_metrics,
-                             "a run that stops after %d of %d updates, with dropout, and goes on from its checkpoint "
-                             "has the bits of one that does not stop (weights and optimizer: %s; losses: %s)",
-                             STOP, WHOLE, same ? "the same" : "others", same_metrics ? "the same" : "others");
+  return rapt__findings_judge(&t->findings, true, same && same_metrics,
+                              "a run that stops after %d of %d updates, with dropout, and goes on from its checkpoint "
+                              "has the bits of one that does not stop (weights and optimizer: %s; losses: %s)",
+                              STOP, WHOLE, same ? "the same" : "others", same_metrics ? "the same" : "others");
 }
 
 rapt_status rapt__toolkit_resume(rapt__toolkit *t) {
@@ -190,8 +190,9 @@ rapt_status rapt__toolkit_processes(rapt__toolkit *t) {
   const rapt_params *params = t->net.model->params;
   int size = rapt_parallel_size(run->ctx);
   if (size == 1)
-    return rapt__toolkit_say(t, "several processes: not measured, as this run is alone (mpirun -n 2 rapt train "
-                                "fairseq-toolkit)");
+    return rapt__findings_say(&t->findings,
+                              "several processes: not measured, as this run is alone (mpirun -n 2 rapt train "
+                              "fairseq-toolkit)");
   rapt__train_settings settings = t->net.train;
   settings.eval_every = settings.save_every = settings.average = settings.sample_tokens = 0;
   settings.accumulate *= size;
@@ -200,10 +201,11 @@ rapt_status rapt__toolkit_processes(rapt__toolkit *t) {
   /* Sums of more than two gradients may be added up in another order. */
   bool exact = size == 2 && t->net.train.accumulate == 1;
   if (t->net.train.average > 0)
-    return rapt__toolkit_say(t, "several processes: not compared, as train.average has changed the weights");
-  return rapt__toolkit_judge(t, false, exact ? largest == 0 : largest <= 1e-4,
-                             "%d processes train as one that accumulates %lld batches: after %lld updates weights "
-                             "differ by %.1e (%s)",
-                             size, (long long)settings.accumulate, (long long)settings.steps, largest,
-                             exact ? "to be 0" : "at most 1e-4");
+    return rapt__findings_say(&t->findings,
+                              "several processes: not compared, as train.average has changed the weights");
+  return rapt__findings_judge(&t->findings, false, exact ? largest == 0 : largest <= 1e-4,
+                              "%d processes train as one that accumulates %lld batches: after %lld updates weights "
+                              "differ by %.1e (%s)",
+                              size, (long long)settings.accumulate, (long long)settings.steps, largest,
+                              exact ? "to be 0" : "at most 1e-4");
 }

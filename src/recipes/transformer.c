@@ -116,18 +116,16 @@ static rapt_status learn_to_copy(rapt__run *run, work *w) {
 
 enum { VERDICTS = 6, LENGTH = 260, MEASURED = 50 };
 
-static const char *judged(bool holds) { return holds ? "holds" : "does not hold"; }
-
 static size_t judge_heads(const work *w, char (*out)[LENGTH]) {
   const rapt__specialist *p = &w->habits.previous, *a = &w->habits.pointing;
   snprintf(out[0], LENGTH,
            "claim: a head looks at the token before (%s, layer %lld, head %lld: %.0f %% of its weight): %s",
            p->kind ? p->kind : "none", (long long)p->layer + 1, (long long)p->head + 1, 100 * p->share,
-           judged(p->share >= specialised));
+           rapt__judged(p->share >= specialised));
   snprintf(out[1], LENGTH,
            "claim: a head of the decoder points at one token of the source (layer %lld, head %lld: %.0f %% of its "
            "weight): %s",
-           (long long)a->layer + 1, (long long)a->head + 1, 100 * a->share, judged(a->share >= specialised));
+           (long long)a->layer + 1, (long long)a->head + 1, 100 * a->share, rapt__judged(a->share >= specialised));
   return 2;
 }
 
@@ -149,17 +147,10 @@ static size_t judge(rapt__run *run, const work *w, char (*out)[LENGTH]) {
   snprintf(out[n++], LENGTH,
            "claim: label smoothing hurts perplexity and helps BLEU (perplexity %.2f against %.2f, BLEU %.2f against "
            "%.2f): %s",
-           exp(smooth), exp(sharp), ours, sharp_bleu, judged(smooth > sharp && ours > sharp_bleu));
+           exp(smooth), exp(sharp), ours, sharp_bleu, rapt__judged(smooth > sharp && ours > sharp_bleu));
   snprintf(out[n++], LENGTH, "claim: one head instead of several hurts (%.2f against %.2f): %s", one, ours,
-           judged(one < ours));
+           rapt__judged(one < ours));
   return n;
-}
-
-static void say(rapt__run *run, const rapt_metric *metric, const char *what, const rapt__translated *t) {
-  rapt_score_style style = {.digits = 2, .references = 1};
-  char line[512];
-  rapt_score_format(metric, &t->score, &style, line, sizeof line);
-  rapt__run_say(run, RAPT_EVENT_RESULT, "%-24s %s, %.0f s", what, line, t->seconds);
 }
 
 static rapt_status draw(rapt__run *run, work *w) {
@@ -206,8 +197,9 @@ static rapt_status finish(rapt__run *run, work *w) {
   char sentences[VERDICTS][LENGTH];
   const char *verdicts[VERDICTS];
   RAPT_TRY(rapt__head_habits_measure(&w->nets[MAIN], MEASURED, &w->habits));
-  say(run, &w->nets[MAIN].metric, "greedy", &w->greedy);
-  for (int i = 0; i < (s->compare ? NETS : 1); i++) say(run, &w->nets[MAIN].metric, names[i], &w->outputs[i]);
+  rapt__say_translated(run, &w->nets[MAIN].metric, "greedy", &w->greedy);
+  for (int i = 0; i < (s->compare ? NETS : 1); i++)
+    rapt__say_translated(run, &w->nets[MAIN].metric, names[i], &w->outputs[i]);
   size_t count = judge(run, w, sentences);
   for (size_t i = 0; i < count; i++) {
     verdicts[i] = sentences[i];

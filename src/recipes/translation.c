@@ -216,19 +216,9 @@ void rapt__system_free(rapt__system *system) {
 rapt_status rapt__system_train(rapt__system *system, const char *dir) {
   rapt__run *run = system->run;
   rapt__trainer *t = &system->trainer;
-  t->task = &system->task.task;
-  t->params = system->model->params;
+  rapt__run_trainer(run, t, &system->task.task, system->model->params, dir);
   t->settings = system->train;
-  t->seed = (uint64_t)run->common.seed;
-  t->dir = dir;
-  t->tell = run->tell;
-  t->tell_user = run->tell_user;
-  RAPT_TRY(rapt__make_dirs(run->ctx, dir));
-  bool resume = false; /* a run may have stopped before its second system began */
-  if (run->resume) RAPT_TRY(rapt__checkpoint_exists(t, &resume));
-  rapt_status status = rapt__trainer_run(t, resume);
-  run->result->interrupted = t->interrupted;
-  return status;
+  return rapt__run_train(run, t);
 }
 
 /* ---- The test text ---- */

@@ -5,7 +5,7 @@
 
 #include "recipes/recipes.h"
 #include "tasks/seq2seq.h"
-#include "train/trainer.h"
+#include "recipes/training.h"
 
 #include <rapt/metrics.h>
 #include <rapt/translate.h>
@@ -165,6 +165,9 @@ rapt_status rapt__system_train(rapt__system *system, const char *dir);
 rapt_status rapt__systems_test(rapt__system *const *systems, int count, int64_t beam, rapt__translated *out);
 /* The metric: words between blanks as they are, or sacrebleu's defaults for pieces of words. */
 rapt_metric rapt__translation_metric(const rapt__translation_settings *s);
+
+/* A line of the result: what it was, the score as sacrebleu prints it, the seconds that it took. */
+void rapt__say_translated(rapt__run *run, const rapt_metric *metric, const char *what, const rapt__translated *t);
 
 /* ---- Report ---- */
 

@@ -81,3 +81,10 @@ rapt_status rapt__write_translations(rapt__run *run, const rapt__corpus *corpus,
   rapt__out_abort(&out);
   return status;
 }
+
+void rapt__say_translated(rapt__run *run, const rapt_metric *metric, const char *what, const rapt__translated *t) {
+  rapt_score_style style = {.digits = 2, .references = 1};
+  char line[512];
+  rapt_score_format(metric, &t->score, &style, line, sizeof line);
+  rapt__run_say(run, RAPT_EVENT_RESULT, "%-26s %s, %.0f s", what, line, t->seconds);
+}
