@@ -54,13 +54,29 @@ rapt_tensor *rapt__nn_class_log_probs(const rapt__class_head *h, rapt_tensor *x)
   return rapt_reshape(rapt_slice(words, 1, 0, h->vocabulary), ndim, dims);
 }
 
+/* Scores of all classes and of the words of each label's class, and the label as class and place in it. */
+typedef struct factors {
+  rapt_tensor *classes, *words, *class, *place;
+} factors;
+
+static factors factorise(const rapt__class_head *h, rapt_tensor *x, rapt_tensor *labels) {
+  factors f;
+  rapt_divide_ids(labels, h->size, &f.class, &f.place);
+  f.classes = rapt_linear(x, h->class_weight, true, h->class_bias, RAPT_IDENTITY);
+  f.words = rapt_block_linear(x, h->weight, f.class, h->size);
+  f.words = rapt_add(f.words, rapt_embedding(bias_by_class(h), f.class));
+  return f;
+}
+
+rapt_tensor *rapt__nn_class_label_log_probs(const rapt__class_head *h, rapt_tensor *x, rapt_tensor *labels) {
+  factors f = factorise(h, x, labels);
+  rapt_tensor *class = rapt_sub(rapt_gather(f.classes, f.class), rapt_logsumexp(f.classes));
+  return rapt_add(class, rapt_sub(rapt_gather(f.words, f.place), rapt_logsumexp(f.words)));
+}
+
 rapt_tensor *rapt__nn_class_loss(const rapt__class_head *h, rapt_tensor *x, rapt_tensor *labels, double smoothing) {
   rapt_cross_entropy_options options = {.label_smoothing = smoothing, .ignore = IGNORED, .sum = true};
   if (smoothing > 0) return rapt_cross_entropy(rapt__nn_class_log_probs(h, x), labels, &options);
-  rapt_tensor *class, *place;
-  rapt_divide_ids(labels, h->size, &class, &place);
-  rapt_tensor *classes = rapt_linear(x, h->class_weight, true, h->class_bias, RAPT_IDENTITY);
-  rapt_tensor *words = rapt_block_linear(x, h->weight, class, h->size);
-  words = rapt_add(words, rapt_embedding(bias_by_class(h), class));
-  return rapt_add(rapt_cross_entropy(classes, class, &options), rapt_cross_entropy(words, place, &options));
+  factors f = factorise(h, x, labels);
+  return rapt_add(rapt_cross_entropy(f.classes, f.class, &options), rapt_cross_entropy(f.words, f.place, &options));
 }
