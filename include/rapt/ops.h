@@ -84,8 +84,8 @@ RAPT_API rapt_tensor *rapt_activate(rapt_tensor *x, rapt_activation activation);
  * NULL, y (…, n). One pass: bias and activation are the product's epilogue. */
 RAPT_API rapt_tensor *rapt_linear(rapt_tensor *x, rapt_tensor *weight, bool transposed, rapt_tensor *bias,
                                   rapt_activation activation);
-/* weight (V, C) is blocks of `size` rows, of which the last may have fewer; each x[i] takes the block ids[i]:
- * y[i] = weight[ids[i]·size … ids[i]·size + size − 1]·x[i], x (…, C), ids (…) → (…, size). Rows past V give zeros, and so does
+/* weight (V, C) is blocks of `size` rows, of which the last may have fewer; each x[i] takes the block ids[i]: y[i] =
+ * weight[ids[i]·size … ids[i]·size + size − 1]·x[i], x (…, C), ids (…) → (…, size). Rows past V give zeros, and so does
  * an id without a block. */
 RAPT_API rapt_tensor *rapt_block_linear(rapt_tensor *x, rapt_tensor *weight, rapt_tensor *ids, int64_t size);
 /* (B, T, C) with kernel (W, C, F), stride and zero padding on both sides → (B, T', F); T' = (T + 2·padding − W)/stride + 1. */

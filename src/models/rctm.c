@@ -1,6 +1,7 @@
-/* Recurrent continuous translation models (Kalchbrenner & Blunsom 2013): a recurrent language model of the target to whose every state
- * the source adds a vector. That vector comes from convolutions over the source: of the whole sentence (RCTM I), or of its n-grams,
- * brought to the target's length and undone to one vector for each target word (RCTM II). Without it, the language model. */
+/* Recurrent continuous translation models (Kalchbrenner & Blunsom 2013): a recurrent language model of the target to
+ * whose every state the source adds a vector. That vector comes from convolutions over the source: of the whole
+ * sentence (RCTM I), or of its n-grams, brought to the target's length and undone to one vector for each target word
+ * (RCTM II). Without it, the language model. */
 #include "models/models.h"
 
 #include "nn/attention.h"
@@ -53,7 +54,8 @@ static rapt_status check(rapt_context *ctx, const void *config) {
 
 static const double table_deviation = 0.3, output_range = 0.1;
 
-/* Row by row of the paper's matrices, one kernel for every feature: uniform with the variance that keeps that of its input. */
+/* Row by row of the paper's matrices, one kernel for every feature: uniform with the variance that keeps that of its
+ * input. */
 static rapt_tensor *kernel(const rapt__layers *l, const char *side, int64_t size, int64_t width) {
   char name[64];
   snprintf(name, sizeof name, "%s.kernel.%lld.weight", side, (long long)size);
@@ -61,7 +63,8 @@ static rapt_tensor *kernel(const rapt__layers *l, const char *side, int64_t size
                     (rapt_init){RAPT_INIT_UNIFORM, sqrt(3 / (double)size), false});
 }
 
-/* tanh of the columns of x (B, N, C) convolved along N: (B, N − size + 1, C). `flip`: from the last row of k (size, C) on. */
+/* tanh of the columns of x (B, N, C) convolved along N: (B, N − size + 1, C). `flip`: from the last row of k (size, C)
+ * on. */
 static rapt_tensor *convolve(rapt_tensor *x, rapt_tensor *k, bool flip) {
   int64_t size = rapt_dim(k, 0), out = rapt_dim(x, 1) - size + 1;
   rapt_tensor *sum = NULL;
@@ -97,8 +100,9 @@ static rapt_tensor *embed(const rapt__seq2seq_pass *pass, const rapt__layers *l,
 
 /* ---- RCTM I: the convolutional sentence model ---- */
 
-/* Kernels of 2, 3, … columns, each of which leaves so many columns less one; `gone` of them before that of `size`. A sentence of
- * which at most `size` columns are left before the kernel of this size gets a top kernel instead that takes them all. */
+/* Kernels of 2, 3, … columns, each of which leaves so many columns less one; `gone` of them before that of `size`. A
+ * sentence of which at most `size` columns are left before the kernel of this size gets a top kernel instead that takes
+ * them all. */
 static int64_t gone(int64_t size) { return (size - 1) * (size - 2) / 2; }
 
 /* The largest top kernel of sentences with at most n words. */
@@ -108,8 +112,8 @@ static int64_t largest_top(int64_t n) {
   return size;
 }
 
-/* x (B, S, C) → (B, C). Which rows end at a level follows from their length alone: their columns are kept there, and one top kernel
- * is picked for every row. */
+/* x (B, S, C) → (B, C). Which rows end at a level follows from their length alone: their columns are kept there, and
+ * one top kernel is picked for every row. */
 static rapt_tensor *sentence_vector(const rapt__seq2seq_pass *pass, const rapt__layers *l, rapt_tensor *x) {
   const rctm_config *c = pass->config;
   int64_t b = rapt_dim(x, 0), s = rapt_dim(x, 1), most = largest_top(c->context), n = c->width;
@@ -157,8 +161,9 @@ static rapt_tensor *ngram_vectors(const rapt__seq2seq_pass *pass, const rapt__la
   return rapt__nn_linear(l, "transfer", x, c->width, true, true, 1 / sqrt((double)c->width), RAPT_TANH);
 }
 
-/* n-grams (B, S', C) of a source of `source` words (B, 1, 1) as vectors (B, T, C) of the words of a target of `target`: the n-grams are
- * spread evenly over those of the target, with linear interpolation, and the inverse convolutions lead from these to words. */
+/* n-grams (B, S', C) of a source of `source` words (B, 1, 1) as vectors (B, T, C) of the words of a target of `target`:
+ * the n-grams are spread evenly over those of the target, with linear interpolation, and the inverse convolutions lead
+ * from these to words. */
 static rapt_tensor *word_vectors(const rapt__seq2seq_pass *pass, const rapt__layers *l, rapt_tensor *x,
                                  rapt_tensor *source, rapt_tensor *target, int64_t t) {
   const rctm_config *c = pass->config;
@@ -174,7 +179,8 @@ static rapt_tensor *word_vectors(const rapt__seq2seq_pass *pass, const rapt__lay
   return rapt_slice(x, 1, 0, t); /* past `target` it is zero, or of a target shorter than an n-gram */
 }
 
-/* The length of the target, its end not counted, is Poisson with mean k·exp(w_k) for a source of k tokens: ln of that, (B, 1, 1). */
+/* The length of the target, its end not counted, is Poisson with mean k·exp(w_k) for a source of k tokens: ln of that,
+ * (B, 1, 1). */
 static rapt_tensor *log_mean_length(const rapt__seq2seq_pass *pass, const rapt__layers *l, rapt_tensor *source) {
   const rctm_config *c = pass->config;
   rapt_tensor *w = rapt_param(l->graph, l->params, "length.weight", 2, (int64_t[]){c->context + 1, 1},

@@ -1,6 +1,6 @@
-/* Recurrent continuous translation models (Kalchbrenner & Blunsom 2013): how probable a net without alignments finds translations, next
- * to IBM model 1; whether it minds the order of the source's words; and whether it orders a phrase-based system's lists as well as
- * that system. */
+/* Recurrent continuous translation models (Kalchbrenner & Blunsom 2013): how probable a net without alignments finds
+ * translations, next to IBM model 1; whether it minds the order of the source's words; and whether it orders a
+ * phrase-based system's lists as well as that system. */
 #include "recipes/rctm.h"
 
 #include "base/rng.h"
@@ -36,8 +36,8 @@ static const char *const defaults[] = {
     "train.lr=2e-3",     "train.warmup=100",      "train.weight_decay=0.01", "train.eval_every=500",
     "train.evals=1000",  "train.save_every=1000", "train.sample_every=0",    NULL};
 
-/* How far below IBM model 1's perplexity that of RCTM II has to be; by how much shuffling the source has to raise a perplexity; BLEU
- * that the reranked lists may lose against the system that made them. */
+/* How far below IBM model 1's perplexity that of RCTM II has to be; by how much shuffling the source has to raise a
+ * perplexity; BLEU that the reranked lists may lose against the system that made them. */
 static const double below = 0.40, raised = 0.10, lost = 0.3;
 
 enum { FIRST, SECOND, LANGUAGE, NETS };

@@ -1,5 +1,5 @@
-/* What the recipe rctm measures besides its nets: IBM model 1 on the same words, scores of given pairs, and the reranking of n-best
- * lists. */
+/* What the recipe rctm measures besides its nets: IBM model 1 on the same words, scores of given pairs, and the
+ * reranking of n-best lists. */
 #ifndef RAPT_SRC_RECIPES_RCTM_H
 #define RAPT_SRC_RECIPES_RCTM_H
 
@@ -17,8 +17,9 @@ typedef struct rapt__rctm_ibm1 {
   double perplexity; /* of the test pairs */
 } rapt__rctm_ibm1;
 
-/* Trains t(f | e) on the first of the sets and measures the third: p(m | k)·∏_j ((1 − share)·Σ_i t(f_j | e_i)/(k + 1) + share·u(f_j)),
- * with p(m | k) Poisson and u the words' frequencies. Perplexity is over the m words and the end, which the length stands for. */
+/* Trains t(f | e) on the first of the sets and measures the third: p(m | k)·∏_j ((1 − share)·Σ_i t(f_j | e_i)/(k + 1) +
+ * share·u(f_j)), with p(m | k) Poisson and u the words' frequencies. Perplexity is over the m words and the end, which
+ * the length stands for. */
 rapt_status rapt__rctm_ibm1_measure(rapt__run *run, const rapt__pairs *const sets[3], const int32_t vocabularies[2],
                                     int64_t rounds, rapt__rctm_ibm1 *out);
 

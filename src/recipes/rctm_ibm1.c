@@ -5,7 +5,8 @@
 
 #include <math.h>
 
-/* Shares that are tried. Every known word has a frequency above zero, so that any but the first gives finite perplexities. */
+/* Shares that are tried. Every known word has a frequency above zero, so that any but the first gives finite
+ * perplexities. */
 static const double shares[] = {0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5};
 enum { SHARES = sizeof shares / sizeof *shares };
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Makes tests/golden/rctm/: small recurrent continuous translation models and what PyTorch computes with them in double precision.
+"""Makes tests/golden/rctm/: small recurrent continuous translation models and what PyTorch computes with them in double
+precision.
 
-The network is written here sentence by sentence, with grouped one-dimensional convolutions, without padding or masks. Of each net:
-weights, one batch of sources and targets of different lengths, scores, gradients of the mean loss, ten updates of AdamW with clipping.
-Run by hand, with torch and safetensors installed; the result is kept in the repository.
+The network is written here sentence by sentence, with grouped one-dimensional convolutions, without padding or masks. Of
+each net: weights, one batch of sources and targets of different lengths, scores, gradients of the mean loss, ten updates
+of AdamW with clipping. Run by hand, with torch and safetensors installed; the result is kept in the repository.
 """
 import json
 import math
@@ -181,8 +182,8 @@ def main():
         words = torch.randint(4, TARGET, (m - 1,))
         target[row, 0], target[row, 1:m] = 0, words
         labels[row, :m - 1], labels[row, m - 1] = words, 2
-    expected = {"source_vocabulary": SOURCE, "vocabulary": TARGET, "smoothing": 0.0, "lr": LR, "clip": CLIP, "decay": DECAY,
-                "source": source.tolist(), "source_lengths": SOURCE_LENGTHS, "target": target.tolist(),
+    expected = {"source_vocabulary": SOURCE, "vocabulary": TARGET, "smoothing": 0.0, "lr": LR, "clip": CLIP,
+                "decay": DECAY, "source": source.tolist(), "source_lengths": SOURCE_LENGTHS, "target": target.tolist(),
                 "target_lengths": TARGET_LENGTHS, "labels": labels.tolist(),
                 "nets": {name: make(o, (source, target, labels), directory / (name + ".safetensors"))
                          for name, o in NETS.items()}}

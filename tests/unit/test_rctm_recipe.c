@@ -1,5 +1,5 @@
-/* The recipe rctm on a small made-up text: perplexities fall below those of IBM model 1, claims are judged, lists reranked, pictures
- * left. IBM model 1 by hand, sentence vectors, text cut into words. */
+/* The recipe rctm on a small made-up text: perplexities fall below those of IBM model 1, claims are judged, lists
+ * reranked, pictures left. IBM model 1 by hand, sentence vectors, text cut into words. */
 #include "unit/toy_text.h"
 
 #include "base/file.h"
@@ -90,8 +90,8 @@ static void it_judges_its_claims(void **state) {
   double ibm1 = number_after(h.results, "perplexity of IBM model 1: ");
   double alone = number_after(h.results, "perplexity of the language model: ");
   double first = number_after(h.results, "perplexity of RCTM I: "), second = number_after(h.results, "of RCTM II: ");
-  /* Four words of three choices, in seven tokens: 81^(1/7) = 1.87 without the source, hardly above 1 with it, and for RCTM II the
-   * length, of which Poisson(6) finds 6 words 1.3 a token. */
+  /* Four words of three choices, in seven tokens: 81^(1/7) = 1.87 without the source, hardly above 1 with it, and for
+   * RCTM II the length, of which Poisson(6) finds 6 words 1.3 a token. */
   if (!(alone > 1.85 && alone < 2.1 && first < 1.4 && second < 1.8 && ibm1 > 2 * second)) fail_msg("%s", h.results);
   if (fabs(r.figure - second) > 0.01) fail_msg("figure %g\n%s", r.figure, h.results);
   expect(h.results, "pass mark: RCTM II's perplexity is at least 40 % below IBM model 1's");
@@ -127,7 +127,8 @@ static void results_do_not_depend_on_threads(void **state) {
   assert_string_equal(h[0].results, h[1].results);
 }
 
-/* Two sentence pairs, one word each that is in both: after a round t(x|a) = 1/2 and so on; see the comments for the sums. */
+/* Two sentence pairs, one word each that is in both: after a round t(x|a) = 1/2 and so on; see the comments for the
+ * sums. */
 static void ibm1_is_that_of_a_hand(void **state) {
   (void)state;
   counted_memory memory;
@@ -141,7 +142,8 @@ static void ibm1_is_that_of_a_hand(void **state) {
   const rapt__pairs *const sets[] = {&pairs, &pairs, &pairs};
   rapt__rctm_ibm1 out;
   assert_ok(ctx, rapt__rctm_ibm1_measure(&run, sets, (const int32_t[]){6, 6}, 1, &out));
-  /* t(4|4) = 1 and t(4|empty) = 1/2, so p(f|e) = 3/4; frequencies of 1/2 only lower it. Length: Poisson(1) at 1 is 1/e. Two tokens. */
+  /* t(4|4) = 1 and t(4|empty) = 1/2, so p(f|e) = 3/4; frequencies of 1/2 only lower it. Length: Poisson(1) at 1 is 1/e.
+   * Two tokens. */
   assert_true(out.share == 0);
   assert_true(fabs(out.perplexity - sqrt(exp(1) * 4 / 3)) < 1e-9);
   rapt__arena_free(&run.arena);
