@@ -27,6 +27,8 @@ rapt_status rapt__bitext_read(rapt_context *ctx, const char *source, const char 
 /* The same of two texts, whose memory is taken over, after a failure too; `names` stand for paths in sentences. */
 rapt_status rapt__bitext_parse(rapt_context *ctx, const char *const names[2], char *const texts[2],
                                const size_t sizes[2], size_t most, rapt__bitext *out);
+/* Lower case, and blanks between words and marks: for text that was not cut into words yet. */
+rapt_status rapt__bitext_cut(rapt__bitext *bitext);
 void rapt__bitext_free(rapt__bitext *bitext);
 
 #endif
