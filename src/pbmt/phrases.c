@@ -156,7 +156,10 @@ static rapt_status make_options(extraction *x, int most) {
   if (x->pair_count) qsort(x->pairs, x->pair_count, sizeof *x->pairs, by_count);
   out->phrases = x->source_count;
   out->first = rapt__arena_new(&out->arena, out->phrases + 1, sizeof *out->first);
-  if (!out->first) return RAPT_ENOMEM;
+  out->source = rapt__arena_new(&out->arena, out->phrases, sizeof *out->source);
+  if (!out->first || !out->source) return RAPT_ENOMEM;
+  for (size_t n = 0; n < out->phrases; n++)
+    out->source[n] = (rapt__pbmt_source){x->source[n].words, x->source[n].length};
   for (size_t k = 0, rank = 0; k < x->pair_count; k++) {
     rank = k && x->pairs[k].source == x->pairs[k - 1].source ? rank + 1 : 0;
     out->first[x->pairs[k].source + 1] += rank < (size_t)most;
@@ -209,7 +212,7 @@ static rapt_status extract_all(extraction *x, const rapt__pbmt_text *source, con
 
 rapt_status rapt__pbmt_phrases_extract(rapt_context *ctx, const rapt__pbmt_text *source, const rapt__pbmt_text *target,
                                        const rapt__pbmt_links *links, int longest, int most, rapt__pbmt_phrases *out) {
-  *out = (rapt__pbmt_phrases){.ctx = ctx};
+  *out = (rapt__pbmt_phrases){.ctx = ctx, .columns = rapt__pbmt_columns_first()};
   rapt__arena_init(&out->arena, ctx);
   rapt__table_init(&out->sources, ctx);
   RAPT_TRY(rapt__pbmt_check_pair(ctx, source, target));
@@ -245,7 +248,26 @@ void rapt__pbmt_phrases_free(rapt__pbmt_phrases *phrases) {
   if (!phrases->ctx) return;
   rapt__table_free(&phrases->sources);
   rapt__arena_free(&phrases->arena);
+  rapt__free(phrases->ctx, phrases->extra);
   *phrases = (rapt__pbmt_phrases){0};
+}
+
+rapt_status rapt__pbmt_phrases_add_column(rapt__pbmt_phrases *p, const char *name, const double *values) {
+  size_t before = p->extra_count, columns = before + 1, room;
+  rapt__pbmt_columns names = p->columns;
+  RAPT_TRY(rapt__pbmt_columns_add(p->ctx, &names, name));
+  if (rapt__mul_overflows(p->count, columns, &room)) return rapt__fail_memory(p->ctx, SIZE_MAX);
+  double *extra = rapt__new(p->ctx, room, sizeof *extra);
+  if (!extra) return RAPT_ENOMEM;
+  for (size_t k = 0; k < p->count; k++) {
+    if (before) memcpy(extra + k * columns, p->extra + k * before, before * sizeof *extra);
+    extra[k * columns + before] = values[k];
+  }
+  rapt__free(p->ctx, p->extra);
+  p->extra = extra;
+  p->extra_count = columns;
+  p->columns = names;
+  return RAPT_OK;
 }
 
 size_t rapt__pbmt_phrases_find(const rapt__pbmt_phrases *phrases, const int32_t *words, size_t length,
