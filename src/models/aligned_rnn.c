@@ -1,11 +1,10 @@
 /* The network: tables, one or two directions, an LSTM above them, an output layer. */
 #include "models/aligned_rnn.h"
 
+#include "nn/classes.h"
 #include "nn/recurrent.h"
 
 #include <math.h>
-
-enum { IGNORED = -100 };
 
 /* The sum of the vectors of a step's words, (T, B, features). */
 static rapt_tensor *look_up(const rapt__aligned_rnn *net, const rapt__layers *l, const char *name, int64_t count,
@@ -40,28 +39,26 @@ static rapt_tensor *states(const rapt__aligned_rnn *net, const rapt__layers *l, 
   return rapt_reshape(h, 4, (int64_t[]){t, b, places, -1});
 }
 
-static rapt_tensor *logits(const rapt__aligned_rnn *net, rapt_graph *graph, rapt_params *params, bool training,
-                           const rapt__aligned_inputs *in) {
-  const rapt__layers l = {graph, params};
-  rapt_tensor *h = states(net, &l, training, in);
-  return rapt__nn_linear(&l, "head", h, net->targets, true, true, 1 / sqrt((double)net->units), RAPT_IDENTITY);
+static rapt__class_head head_of(const rapt__aligned_rnn *net, const rapt__layers *l, const rapt_tensor *h) {
+  int64_t width = rapt_dim(h, -1);
+  return rapt__nn_class_head(l, "head", net->targets, width, net->classes, 1 / sqrt((double)width));
 }
 
 rapt_tensor *rapt__aligned_loss(const rapt__aligned_rnn *net, rapt_graph *graph, rapt_params *params, bool training,
                                 const rapt__aligned_inputs *in) {
-  return rapt_cross_entropy(logits(net, graph, params, training, in), in->labels, NULL);
-}
-
-/* 1 where a label counts, else 0. */
-static rapt_tensor *counts(const rapt__aligned_rnn *net, rapt_graph *graph, rapt_tensor *labels) {
-  rapt_tensor *ones = rapt_fill(graph, 1, 2, (int64_t[]){net->targets, 1});
-  return rapt_reshape(rapt_embedding(ones, labels), 3, rapt_dims(labels));
+  const rapt__layers l = {graph, params};
+  rapt_tensor *h = states(net, &l, training, in), *ones = rapt_fill(graph, 1, 2, (int64_t[]){net->targets, 1});
+  rapt__class_head head = head_of(net, &l, h);
+  rapt_tensor *sum = rapt__nn_class_loss(&head, h, in->labels, 0);
+  return rapt_div(sum, rapt_sum(rapt_embedding(ones, in->labels), RAPT_ALL, false));
 }
 
 rapt_tensor *rapt__aligned_log_probs(const rapt__aligned_rnn *net, rapt_graph *graph, rapt_params *params,
                                      const rapt__aligned_inputs *in) {
-  rapt_tensor *y = logits(net, graph, params, false, in);
-  return rapt_mul(rapt_sub(rapt_gather(y, in->labels), rapt_logsumexp(y)), counts(net, graph, in->labels));
+  const rapt__layers l = {graph, params};
+  rapt_tensor *h = states(net, &l, false, in);
+  rapt__class_head head = head_of(net, &l, h);
+  return rapt__nn_class_label_log_probs(&head, h, in->labels);
 }
 
 void rapt__aligned_start(const rapt__aligned_rnn *net, rapt_params *params) {

@@ -3,13 +3,13 @@
  *
  *   x_i = E_f[f_i] + E_e[e_(i−1)]         →h = LSTM(x) from left to right
  *   z_i = E_f[f_i]                        ←h = LSTM(z) from right to left
- *   p(e_i | …) = softmax(W [→h_i; ←h_i] + b)
+ *   p(e_i | …) = p(class of e_i | [→h_i; ←h_i]) p(e_i | its class, [→h_i; ←h_i])
  *
  * Without ←h the model sees the source up to i, with it all of the source. Without E_e it does not see the target, without E_f
  * it is a language model. `deep` puts one more LSTM, from left to right, between [→h; ←h] and the softmax.
  *
- * Over phrases a step has up to `words` words on either side. Vectors of a phrase's words are added; word j of the target phrase
- * has a layer of its own, p(e_ij | …) = softmax(W tanh(V_j [→h_i; ←h_i] + v_j) + b), and a phrase ends with a token that says so. */
+ * Over phrases a step has up to `words` words on either side. Vectors of a phrase's words are added; the output reads
+ * tanh(V_j [→h_i; ←h_i] + v_j) for word j of the target phrase, and a phrase ends with a token that says so. */
 #ifndef RAPT_SRC_MODELS_ALIGNED_RNN_H
 #define RAPT_SRC_MODELS_ALIGNED_RNN_H
 
@@ -18,6 +18,7 @@
 typedef struct rapt__aligned_rnn {
   int64_t sources, targets; /* vocabularies; sources = 0: a language model */
   int64_t features, units;
+  int64_t classes;    /* of the output layer (nn/classes.h); 0: the root of the vocabulary */
   int64_t words;      /* of a phrase, at most; 1: a step is a word */
   bool history;       /* reads e_(i−1); a language model has to */
   bool bidirectional; /* has ←h */

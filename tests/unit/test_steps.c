@@ -153,7 +153,7 @@ static void test_entry_links(void **state) {
   assert_ok(ctx, rapt__pbmt_links_add(&links, 2, 3));
   rapt__pbmt_links_end(&links, 0);
   assert_ok(ctx, rapt__pbmt_phrases_extract(ctx, &source, &target, &links, 7, 100, &table));
-  assert_ok(ctx, rapt__pbmt_nbest_init(&lists, ctx, 0));
+  assert_ok(ctx, rapt__pbmt_nbest_init(&lists, ctx, &(rapt__pbmt_columns){0}));
   assert_ok(ctx, rapt__pbmt_nbest_add(&lists, made, 5, spans, 3, NULL));
   assert_ok(ctx, rapt__pbmt_nbest_end(&lists));
   assert_ok(ctx, rapt__pbmt_links_init(&out, ctx, 1));
