@@ -3,6 +3,8 @@
 #include "unit/unit.h"
 
 #include "pbmt/plain.h"
+#include "pbmt/segment.h"
+#include "pbmt/sequences.h"
 #include "pbmt/steps.h"
 
 static counted_memory memory;
@@ -173,6 +175,88 @@ static void test_entry_links(void **state) {
   rapt__pbmt_phrases_free(&table);
 }
 
+/* Of 0 1 2 = 0 1 2 3 with links 0-1 1-0 2-3, target word 2 without: phrases 0 1 = 0 1 and 2 = 2 3 where long ones cost, all
+ * in one where every phrase costs; source word 3 without a link goes with the word before it. */
+static void test_segments(void **state) {
+  (void)state;
+  const int32_t source_ids[] = {0, 1, 2, 3}, target_ids[] = {0, 1, 2, 3};
+  const size_t source_begin[] = {0, 4}, target_begin[] = {0, 4};
+  const rapt__pbmt_text source = {source_ids, source_begin, 1, 4}, target = {target_ids, target_begin, 1, 4};
+  rapt__pbmt_links links;
+  rapt__pbmt_phrases table;
+  rapt__segmenter s;
+  rapt__pbmt_span spans[4];
+  double weights[RAPT__PBMT_FEATURE_COUNT] = {[RAPT__PBMT_PHRASES] = 1};
+  assert_ok(ctx, rapt__pbmt_links_init(&links, ctx, 1));
+  assert_ok(ctx, rapt__pbmt_links_add(&links, 0, 1));
+  assert_ok(ctx, rapt__pbmt_links_add(&links, 1, 0));
+  assert_ok(ctx, rapt__pbmt_links_add(&links, 2, 3));
+  rapt__pbmt_links_end(&links, 0);
+  assert_ok(ctx, rapt__pbmt_phrases_extract(ctx, &source, &target, &links, 7, 100, &table));
+  assert_ok(ctx, rapt__segmenter_init(ctx, &table, weights, 7, &s));
+  /* Many phrases: 1 = 0, 0 = 1 (or 1 2), 2 3 = (2) 3; target word 2 has to go with one of its neighbours. */
+  assert_int_equal(rapt__segment(&s, source_ids, 4, target_ids, 4, links.at, links.size, spans), 3);
+  assert_int_equal(spans[0].begin, 1);
+  assert_int_equal(spans[1].begin, 0);
+  assert_int_equal(spans[2].begin, 2);
+  assert_int_equal(spans[2].end, 4);
+  assert_int_equal(spans[2].target_end, 4);
+  weights[RAPT__PBMT_PHRASES] = -1;
+  assert_int_equal(rapt__segment(&s, source_ids, 4, target_ids, 4, links.at, links.size, spans), 1);
+  assert_int_equal(spans[0].end, 4);
+  s.longest = 1;
+  assert_int_equal(rapt__segment(&s, source_ids, 4, target_ids, 4, links.at, links.size, spans), 0);
+  rapt__segmenter_free(&s);
+  rapt__pbmt_phrases_free(&table);
+  rapt__pbmt_links_free(&links);
+}
+
+static void expect_ids(const rapt__pairs *pairs, size_t pair, int side, const int32_t *ids, int64_t count) {
+  const rapt__pair *p = &pairs->at[pair];
+  assert_int_equal(p->count[side], count);
+  assert_memory_equal(pairs->ids + p->begin[side], ids, (size_t)count * sizeof *ids);
+}
+
+/* Word 2 is the most frequent one, 0 and 1 come once; with min_count 2 they are unknown. */
+static void test_sequences(void **state) {
+  (void)state;
+  enum { END = RAPT__ALIGNED_END, X = RAPT__ALIGNED_UNKNOWN, L = RAPT__ALIGNED_LINKED, W = RAPT__ALIGNED_WORDS };
+  const int32_t ids[] = {2, 0, 3, 2, 1, 3, 2};
+  const size_t begin[] = {0, 7};
+  const rapt__pbmt_text text = {ids, begin, 1, 5};
+  rapt__step_vocab all, frequent;
+  rapt__sequencer s;
+  rapt__pairs pairs = {.ctx = ctx};
+  assert_ok(ctx, rapt__step_vocab_init(ctx, &text, 1, &all));
+  assert_ok(ctx, rapt__step_vocab_init(ctx, &text, 2, &frequent));
+  const int32_t wanted[2][6] = {{W + 2, W + 3, W, W + 1, X, X}, {X, X, W, W + 1, X, X}};
+  for (int32_t w = 0; w < 6; w++) {
+    assert_int_equal(rapt__step_id(&all, w), wanted[0][w]);
+    assert_int_equal(rapt__step_id(&frequent, w), wanted[1][w]);
+  }
+  assert_int_equal(all.size, W + 4);
+  assert_int_equal(frequent.size, W + 2);
+  assert_ok(ctx, rapt__sequencer_init(ctx, &all, &frequent, &s));
+  const int32_t source[] = {0, 1, 2}, target[] = {2, 3, 0};
+  const rapt__pbmt_link links[] = {{0, 0}, {1, 0}};
+  assert_ok(ctx, rapt__sequence_target(&s, target, 3, &pairs));
+  assert_ok(ctx, rapt__sequence_words(&s, source, 3, target, 3, links, 2, &pairs));
+  const rapt__pbmt_span spans[] = {{1, 3, 0, 2, false}, {0, 1, 2, 3, false}};
+  assert_ok(ctx, rapt__sequence_phrases(&s, source, target, spans, 2, 2, &pairs));
+  expect_ids(&pairs, 0, RAPT__TARGET, (int32_t[]){W, W + 1, X, END}, 4);
+  int32_t U_ = RAPT__ALIGNED_UNLINKED;
+  expect_ids(&pairs, 1, RAPT__SOURCE, (int32_t[]){W + 2, W + 3, W, U_, U_, END}, 6);
+  expect_ids(&pairs, 1, RAPT__TARGET, (int32_t[]){W, L, U_, W + 1, X, END}, 6);
+  expect_ids(&pairs, 2, RAPT__SOURCE, (int32_t[]){W + 3, W, W + 2, -1, END, -1}, 6);
+  expect_ids(&pairs, 2, RAPT__TARGET, (int32_t[]){W, W + 1, L, X, L, -1, END, -1, -1}, 9);
+  assert_fails(ctx, rapt__sequence_phrases(&s, source, target, spans, 2, 1, &pairs), RAPT_EINVAL,
+               "a phrase pair of 2 and 2 words; 1 to 1 are expected");
+  rapt__pairs_free(&pairs);
+  rapt__sequencer_free(&s);
+  rapt__step_vocab_free(&all);
+  rapt__step_vocab_free(&frequent);
+}
+
 static void expect_words(const char *text, rapt__pbmt_apostrophe apostrophe, const char *words) {
   rapt__text out;
   rapt__text_init(&out, ctx);
@@ -195,7 +279,8 @@ static void test_plain(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_examples), cmocka_unit_test(test_properties),
-                                     cmocka_unit_test(test_entry_links), cmocka_unit_test(test_plain)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_examples),    cmocka_unit_test(test_properties),
+                                     cmocka_unit_test(test_entry_links), cmocka_unit_test(test_segments),
+                                     cmocka_unit_test(test_sequences),   cmocka_unit_test(test_plain)};
   return cmocka_run_group_tests_name("steps", tests, set_up, tear_down);
 }
