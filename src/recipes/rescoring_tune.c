@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { DIRECTIONS = 20 }; /* that a pass of tuning tries besides the features */
+
 const char *rapt__rescoring_words(const rapt__rescoring *r, const int32_t *words, size_t count, int side) {
   rapt__text text;
   rapt__text_init(&text, r->run->ctx);
@@ -60,6 +62,7 @@ static rapt_status tune(rapt__rescoring *r, rapt__rescored *y, const rapt__resco
   }
   rapt__pbmt_tuning settings = RAPT__PBMT_TUNING_DEFAULTS;
   settings.starts = (int)r->settings->starts;
+  settings.directions = DIRECTIONS;
   settings.seed = (uint64_t)r->run->common.seed;
   settings.fixed = fixed;
   RAPT_TRY(rapt__pbmt_tune_weights(dev, &r->text[RAPT__RESCORING_DEV][1], &settings, y->weights, &y->dev));
