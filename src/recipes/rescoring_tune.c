@@ -89,6 +89,7 @@ rapt_status rapt__rescoring_tune(rapt__rescoring *r, const char *name, const rap
   y->best = rapt__arena_new(&r->run->arena, r->lists[RAPT__RESCORING_TEST].sentences, sizeof *y->best);
   if (!y->best) return RAPT_ENOMEM;
   RAPT_TRY(count < 0 ? first_entries(r, y) : tune(r, y, from, extra, count));
+  rapt__run_say(r->run, RAPT_EVENT_NOTE, "%s: the lists of the validation text allow BLEU %.2f", name, y->dev);
   RAPT_TRY(judge(r, y));
   r->count++;
   if (isnan(nats))
