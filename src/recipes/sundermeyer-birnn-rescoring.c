@@ -99,11 +99,14 @@ static rapt_status judge(rapt__rescoring *r, const outcome *o) {
   const rapt__rescored *lm = &r->systems[LM], *both = &r->systems[o->both[0]];
   double bleu[2] = {mean(r, o->left, o->seeds, false), mean(r, o->both, o->seeds, false)};
   double ter = mean(r, o->both, o->seeds, true);
-  int sharper = 0;
+  int sharper = 0, better = 0;
   rapt_compared compared[2];
   rapt_metric metric = rapt_metric_default(RAPT_BLEU);
   metric.tokenizer = RAPT_TOK_NONE;
-  for (int n = 0; n < o->seeds; n++) sharper += r->systems[o->both[n]].nats < r->systems[o->left[n]].nats;
+  for (int n = 0; n < o->seeds; n++) {
+    sharper += r->systems[o->both[n]].nats < r->systems[o->left[n]].nats;
+    better += r->systems[o->both[n]].bleu >= r->systems[o->left[n]].bleu;
+  }
   RAPT_TRY(rapt_metric_bootstrap(r->run->ctx, &metric, (const double *const[]){lm->stats[0], both->stats[0]}, 2,
                                  (int64_t)r->lists[RAPT__RESCORING_TEST].sentences, 1000, (uint64_t)r->run->common.seed,
                                  compared));

@@ -175,8 +175,8 @@ static void test_entry_links(void **state) {
   rapt__pbmt_phrases_free(&table);
 }
 
-/* Of 0 1 2 = 0 1 2 3 with links 0-1 1-0 2-3, target word 2 without: phrases 0 1 = 0 1 and 2 = 2 3 where long ones cost, all
- * in one where every phrase costs; source word 3 without a link goes with the word before it. */
+/* Of 0 1 2 3 = 0 1 2 3 with links 0-1 1-0 2-3, source word 3 and target word 2 without: three phrases where every phrase is worth
+ * something, one where every phrase costs; source word 3 goes with the word before it. */
 static void test_segments(void **state) {
   (void)state;
   const int32_t source_ids[] = {0, 1, 2, 3}, target_ids[] = {0, 1, 2, 3};
