@@ -57,7 +57,14 @@ static const kind kinds[] = {
     {"rnnsearch", {"model.width=24", "model.cell=lstm", "model.score=dot", "model.context=24"}, 4},
     {"transformer",
      {"model.width=24", "model.heads=2", "model.context=27", "model.encoder_layers=2", "model.decoder_layers=2"},
-     5}};
+     5},
+    {"direct-hmm",
+     {"model.width=24", "model.heads=2", "model.context=27", "model.encoder_layers=2", "model.decoder_layers=2"},
+     5},
+    {"direct-hmm",
+     {"model.width=24", "model.heads=2", "model.context=27", "model.encoder_layers=1", "model.decoder_layers=2",
+      "model.order=first", "model.cross=1", "model.jump=3"},
+     8}};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static rapt_model *make(rapt_context *ctx, const kind *k, uint64_t seed) {
