@@ -10,6 +10,8 @@
  *
  * Its score is a sum over i and j, so that all Z_ij of a sentence are one product of an (I, V) and a (V, J) matrix: no
  * vocabulary is ever held for a pair (i, j). */
+#include "models/direct_hmm.h"
+
 #include "models/transformer.h"
 #include "nn/attention.h"
 
@@ -34,6 +36,8 @@ static const rapt__key keys[] = {RAPT__TRANSFORMER_KEYS,
                                   "first order: longer jumps between source positions count as so long"},
                                  {0}};
 #undef AT
+
+bool rapt__direct_hmm_first(const void *config) { return ((const direct_hmm_config *)config)->order == FIRST; }
 
 static rapt_status check(rapt_context *ctx, const void *config) {
   const direct_hmm_config *c = config;
