@@ -25,7 +25,7 @@ static const char *const defaults[] = {"data=multi30k",        "text.tokenizer=b
                                        "text.joint=true",      "text.vocabulary=4000",
                                        "search.beam=4",        "search.alpha=0.6",
                                        "model.width=128",      "model.inner=256",
-                                       "model.dropout=0.1",    "train.steps=1500",
+                                       "model.dropout=0.1",    "train.steps=1000",
                                        "train.batch=64",       "train.lr=2e-3",
                                        "train.warmup=300",     "train.schedule=inverse_sqrt",
                                        "train.optimizer=adam", "train.weight_decay=0",
@@ -337,7 +337,7 @@ const rapt__recipe rapt__recipe_direct_hmm_mt = {
                       "updates >= 1.5 times as fast; the sum over alignments exact to 1e-6",
          .claim = "the most probable alignments disagree at least 20 % less with a statistical aligner than "
                   "cross-attention does",
-         .minutes = 20,
+         .minutes = 14,
          .about =
              "Every target word comes from one source position, but nobody says from which. The model gives a "
              "probability to positions and,\n"
