@@ -30,7 +30,7 @@ static const char *const orders[] = {"zero", "first", NULL};
 static const rapt__key keys[] = {RAPT__TRANSFORMER_KEYS,
                                  {"model.order", "alignment_order", RAPT__KEY_CHOICE, AT(order), "zero", 0, 0, orders,
                                   "whether the next source position depends on the last one (first) or not (zero)"},
-                                 {"model.cross", "cross_attention_layers", RAPT__KEY_INT, AT(cross), "0", 0, 30, NULL,
+                                 {"model.cross", "cross_attention_layers", RAPT__KEY_INT, AT(cross), "0", 0, 29, NULL,
                                   "layers of the decoder, the lowest, that attend to the source besides"},
                                  {"model.jump", "max_jump", RAPT__KEY_INT, AT(jump), "8", 1, 1 << 10, NULL,
                                   "first order: longer jumps between source positions count as so long"},
