@@ -50,7 +50,7 @@ static rapt_status check(rapt_context *ctx, const void *config) {
 
 /* Behind the memory of the layers that attend. */
 enum { LEXICON, GROWN, TOP, KEYS, PAST };
-/* Sums of probabilities below this are it: with both factors at most 1 they matter to nothing. */
+/* Sums below it count as it, so that no logarithm is infinite where both sides share no word at all. */
 static const double least = 1e-35;
 static const double hidden = -1e30;
 
