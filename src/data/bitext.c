@@ -52,13 +52,16 @@ static size_t words_of(const rapt__line *line) {
   return words;
 }
 
+static bool is_lengthy(const rapt__line pair[2], size_t most) {
+  return most > 0 && (words_of(&pair[0]) > most || words_of(&pair[1]) > most);
+}
+
 static rapt_status add_pair(rapt__bitext *b, const rapt__line pair[2], size_t most) {
-  size_t words[2] = {words_of(&pair[0]), words_of(&pair[1])};
-  if (words[0] == 0 || words[1] == 0) {
+  if (words_of(&pair[0]) == 0 || words_of(&pair[1]) == 0) {
     b->empty++;
     return RAPT_OK;
   }
-  if (most > 0 && (words[0] > most || words[1] > most)) {
+  if (is_lengthy(pair, most)) {
     b->lengthy++;
     return RAPT_OK;
   }
@@ -111,6 +114,61 @@ rapt_status rapt__bitext_read(rapt_context *ctx, const char *source, const char 
     return status;
   }
   return rapt__bitext_parse(ctx, paths, texts, sizes, most, out);
+}
+
+rapt_status rapt__bitext_limit(rapt__bitext *b, size_t most) {
+  size_t kept = 0, all = b->count;
+  for (size_t i = 0; i < all; i++)
+    if (!is_lengthy((const rapt__line *)b->pairs[i], most)) memmove(b->pairs[kept++], b->pairs[i], sizeof *b->pairs);
+  b->lengthy += all - kept;
+  b->count = kept;
+  if (kept > 0) return RAPT_OK;
+  return rapt__fail(b->ctx, RAPT_EFORMAT, "no pair of sentences is left: all %zu have more than %zu words on a side",
+                    all, most);
+}
+
+/* ---- Words apart ---- */
+
+static rapt_status add_word(void *user, const char *word, size_t size) {
+  rapt__text *out = user;
+  if (out->size && out->data[out->size - 1] != '\n') RAPT_TRY(rapt__text_add(out, " ", 1));
+  return rapt__text_add(out, word, size);
+}
+
+static rapt_status split_side(const rapt__bitext *b, int which, const rapt__splitter *splitter, rapt__text *out) {
+  for (size_t i = 0; i < b->count; i++) {
+    char *lower;
+    size_t size;
+    RAPT_TRY(rapt__lowercase(b->ctx, b->pairs[i][which].bytes, b->pairs[i][which].size, &lower, &size));
+    rapt_status status = rapt__split_text(splitter, lower, size, add_word, out);
+    rapt__free(b->ctx, lower);
+    RAPT_TRY(status);
+    RAPT_TRY(rapt__text_add(out, "\n", 1));
+  }
+  return RAPT_OK;
+}
+
+rapt_status rapt__bitext_split(rapt__bitext *b, size_t most) {
+  static const char *const names[2] = {"the source's words", "the target's words"};
+  rapt_context *ctx = b->ctx;
+  rapt__splitter *splitter = NULL;
+  rapt__text texts[2];
+  for (int i = 0; i < 2; i++) rapt__text_init(&texts[i], ctx);
+  rapt_status status = rapt__splitter_new(ctx, RAPT__SPLIT_WORDS, &splitter);
+  for (int i = 0; i < 2 && status == RAPT_OK; i++) status = split_side(b, i, splitter, &texts[i]);
+  rapt__splitter_free(splitter);
+  if (status != RAPT_OK) {
+    for (int i = 0; i < 2; i++) rapt__text_free(&texts[i]);
+    return status;
+  }
+  rapt__bitext split;
+  status = rapt__bitext_parse(ctx, names, (char *const[2]){texts[0].data, texts[1].data},
+                              (const size_t[2]){texts[0].size, texts[1].size}, most, &split);
+  split.empty += b->empty;
+  split.lengthy += b->lengthy;
+  rapt__bitext_free(b);
+  *b = split;
+  return status;
 }
 
 void rapt__bitext_free(rapt__bitext *bitext) {
