@@ -122,10 +122,12 @@ typedef struct rapt__translation_settings {
 
 typedef struct rapt__corpus {
   rapt__bitext train, valid, test;
+  bool raw; /* the text came as it was written, so it was split (rapt__bitext_split), and the tokenizers split alike */
 } rapt__corpus;
 
 /* Reads setting `data`: a data set or a folder with train, val (valid, dev) and test files of both languages, PART.LANGUAGE, plain
- * or gzipped, or as multi30k has them. The numbers of pairs are told. Free it after a failure too. */
+ * or gzipped, or as multi30k, tatoeba-eng-fra and bible-kjv-rv have them. The numbers of pairs are told. Free it after a failure
+ * too. */
 rapt_status rapt__corpus_load(rapt__run *run, const rapt__translation_settings *s, rapt__corpus *out);
 void rapt__corpus_free(rapt__corpus *corpus);
 /* Tokenizers of the training text; *source is NULL where one reads both. They are the caller's. */
