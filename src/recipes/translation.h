@@ -173,7 +173,12 @@ void rapt__say_translated(rapt__run *run, const rapt_metric *metric, const char 
 
 /* ---- Report ---- */
 
-enum { RAPT__LENGTHS = 5 }; /* classes of source length */
+enum { RAPT__LENGTHS = 7 }; /* classes of source length */
+
+/* BLEU of the test sentences whose source has `least` to `most` words, and how many they are; NaN of none. */
+rapt_status rapt__bleu_between(rapt__run *run, const rapt__corpus *corpus, const rapt__translation_settings *s,
+                               const rapt__translated *output, size_t least, size_t most, double *bleu,
+                               size_t *sentences);
 
 /* A bar chart of BLEU by length of the source, a group for every class, a bar for every system. */
 rapt_status rapt__bleu_by_length(rapt__run *run, const rapt__corpus *corpus, const rapt__translation_settings *s,
