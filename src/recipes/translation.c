@@ -2,6 +2,7 @@
 #include "recipes/translation.h"
 
 #include "base/file.h"
+#include "base/parallel.h"
 
 #include <string.h>
 
@@ -71,14 +72,16 @@ rapt_status rapt__system_begin(rapt__run *run, const rapt__translation_settings 
                         .metric = rapt__translation_metric(s)};
   rapt__trainer_init(&out->trainer, run->ctx);
   RAPT_TRY(make_model(out, arch, config));
-  out->task = (rapt__seq2seq_task){.model = out->model,
-                                   .train = &corpus->train,
-                                   .valid = &corpus->valid,
-                                   .batch = run->train.batch,
-                                   .max_tokens = s->max_tokens,
-                                   .evals = run->train.evals,
-                                   .smoothing = s->smoothing,
-                                   .seed = (uint64_t)run->common.seed};
+  out->task = (rapt__seq2seq_task){
+      .model = out->model,
+      .train = &corpus->train,
+      .valid = &corpus->valid,
+      .batch = run->train.batch,
+      .max_tokens = s->max_tokens,
+      .evals = run->train.evals,
+      .smoothing = s->smoothing,
+      .sampling = {.most = s->sampling, .decay = s->sampling_decay, .updates = s->sampling_updates},
+      .seed = (uint64_t)run->common.seed};
   RAPT_TRY(rapt__seq2seq_init(&out->task));
   out->task.task.sample = sample;
   rapt__run_say(run, RAPT_EVENT_NOTE,
@@ -104,6 +107,8 @@ rapt_status rapt__system_train(rapt__system *system, const char *dir) {
   rapt__trainer *t = &system->trainer;
   rapt__run_trainer(run, t, &system->task.task, system->model->params, dir);
   t->settings = system->train;
+  int size = rapt__parallel_spread(run->ctx) ? rapt_parallel_size(run->ctx) : 1;
+  system->task.sampling.batches = system->train.accumulate * size;
   return rapt__run_train(run, t);
 }
 

@@ -22,7 +22,9 @@ typedef struct rapt__translation_settings {
   int64_t min_count, vocabulary, max_words, pairs;
   bool joint;
   int64_t max_tokens;
-  double smoothing;
+  double smoothing, sampling; /* of labels; of what the decoder reads */
+  int sampling_decay;
+  int64_t sampling_updates;
   int64_t beam;
   double alpha;
 } rapt__translation_settings;
@@ -104,6 +106,33 @@ typedef struct rapt__translation_settings {
        0.99,                                                                                                             \
        NULL,                                                                                                             \
        "label smoothing: this much of the probability is spread over all tokens"},                                       \
+      {"train.sampling",                                                                                                 \
+       NULL,                                                                                                             \
+       RAPT__KEY_REAL,                                                                                                   \
+       RAPT__TRANSLATION_AT(sampling),                                                                                   \
+       "0",                                                                                                              \
+       0,                                                                                                                \
+       1,                                                                                                                \
+       NULL,                                                                                                             \
+       "share of the tokens that the decoder reads in training that it drew itself, at most; 0: none"},                  \
+      {"train.sampling_decay",                                                                                           \
+       NULL,                                                                                                             \
+       RAPT__KEY_CHOICE,                                                                                                 \
+       RAPT__TRANSLATION_AT(sampling_decay),                                                                             \
+       "linear",                                                                                                         \
+       0,                                                                                                                \
+       0,                                                                                                                \
+       rapt__sampling_decays,                                                                                            \
+       "how the share of the target's own tokens falls with the updates"},                                               \
+      {"train.sampling_updates",                                                                                         \
+       NULL,                                                                                                             \
+       RAPT__KEY_INT,                                                                                                    \
+       RAPT__TRANSLATION_AT(sampling_updates),                                                                           \
+       "1000",                                                                                                           \
+       1,                                                                                                                \
+       1e12,                                                                                                             \
+       NULL,                                                                                                             \
+       "K of that: 1 - u/K, exp(-u/K) or K/(K + exp(u/K)) after u updates"},                                             \
       {"search.beam",                                                                                                    \
        NULL,                                                                                                             \
        RAPT__KEY_INT,                                                                                                    \
