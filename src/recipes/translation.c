@@ -49,6 +49,15 @@ static rapt_status sample(rapt__task *task, uint64_t seed, rapt__text *out) {
   return status;
 }
 
+/* A size that was asked for must be what the tokenizer has: its ids are the model's. */
+static rapt_status set_vocabulary(rapt_context *ctx, const char *key, int64_t size, int64_t *field) {
+  if (*field != 0 && *field != size)
+    return rapt__fail(ctx, RAPT_EINVAL, "%s=%lld does not fit the text's vocabulary of %lld; leave it out", key,
+                      (long long)*field, (long long)size);
+  *field = size;
+  return RAPT_OK;
+}
+
 static rapt_status make_model(rapt__system *y, const rapt__model *arch, const void *config) {
   rapt_context *ctx = y->run->ctx;
   rapt_tokenizer *source, *target;
@@ -56,8 +65,10 @@ static rapt_status make_model(rapt__system *y, const rapt__model *arch, const vo
   int64_t sizes[2] = {rapt_tokenizer_size(source ? source : target), rapt_tokenizer_size(target)};
   RAPT_TRY(rapt__model_empty_pair(ctx, arch, source, target, &y->model));
   memcpy(y->model->config, config, arch->config_size);
-  *arch->vocabulary(y->model->config) = sizes[1];
-  if (arch->seq2seq->source_vocabulary) *arch->seq2seq->source_vocabulary(y->model->config) = sizes[0];
+  RAPT_TRY(set_vocabulary(ctx, "model.vocabulary", sizes[1], arch->vocabulary(y->model->config)));
+  if (arch->seq2seq->source_vocabulary)
+    RAPT_TRY(
+        set_vocabulary(ctx, "model.source_vocabulary", sizes[0], arch->seq2seq->source_vocabulary(y->model->config)));
   RAPT_TRY(rapt__model_declare(y->model));
   return rapt_params_start(y->model->params, (uint64_t)y->run->common.seed);
 }
@@ -85,12 +96,12 @@ rapt_status rapt__system_begin(rapt__run *run, const rapt__translation_settings 
   RAPT_TRY(rapt__seq2seq_init(&out->task));
   out->task.task.sample = sample;
   rapt__run_say(run, RAPT_EVENT_NOTE,
-                "%s: %lld parameters, %lld and %lld tokens, %zu batches an epoch in %d shapes, %zu pairs too long, "
-                "%d threads",
+                "%s: %lld parameters, %lld and %lld tokens, %zu batches an epoch in %d shapes, %zu pairs and %zu of "
+                "validation too long, %d threads",
                 name, (long long)rapt_params_size(out->model->params),
                 (long long)rapt_tokenizer_size(rapt__model_source(out->model)),
                 (long long)rapt_model_vocabulary(out->model), out->task.train_batches.count, out->task.buckets.count,
-                out->task.train_pairs.lengthy, rapt_context_threads(run->ctx));
+                out->task.train_pairs.lengthy, out->task.valid_pairs.lengthy, rapt_context_threads(run->ctx));
   return RAPT_OK;
 }
 
@@ -117,12 +128,14 @@ rapt_status rapt__system_train(rapt__system *system, const char *dir) {
 typedef struct collecting {
   rapt__run *run;
   rapt_segment *lines;
+  int64_t faults;
   rapt_status status;
 } collecting;
 
+/* A line that cannot be translated (longer than the model's context) is an empty one. */
 static bool collect(void *user, const rapt_translation *t) {
   collecting *c = user;
-  /* A line that cannot be translated (longer than the model's context) is an empty one. */
+  c->faults += t->status != RAPT_OK;
   const rapt_hypothesis *best = t->status == RAPT_OK && t->count ? &t->hypotheses[0] : NULL;
   char *copy = rapt__arena_new(&c->run->arena, best ? best->size + 1 : 1, 1);
   if (!copy) {
@@ -185,5 +198,9 @@ rapt_status rapt__systems_test(rapt__system *const *systems, int count, int64_t 
     return RAPT_OK;
   }
   out->seconds = rapt__now() - begin;
+  if (user.faults > 0)
+    rapt__run_say(run, RAPT_EVENT_NOTE,
+                  "test text: %lld sentences are longer than model.context; their translations are empty",
+                  (long long)user.faults);
   return status == RAPT_OK ? score(run, &system->metric, text, out) : status;
 }

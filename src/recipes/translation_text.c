@@ -159,10 +159,21 @@ static rapt_status learn(rapt__run *run, const rapt__translation_settings *s, bo
   return rapt_tokenizer_add_specials(out);
 }
 
+/* Only tokens that stand for no word would be learnt without a complaint. */
+static rapt_status check_words(rapt__run *run, const rapt__translation_settings *s, const rapt_tokenizer *t,
+                               const char *what) {
+  if (rapt_tokenizer_size(t) > RAPT__UNK + 1) return RAPT_OK;
+  return rapt__fail(run->ctx, RAPT_EINVAL,
+                    "text.vocabulary=%lld and text.min_count=%lld leave no word of the %s text: raise the one (0: no "
+                    "limit) or lower the other",
+                    (long long)s->vocabulary, (long long)s->min_count, what);
+}
+
 rapt_status rapt__corpus_tokenizers(rapt__run *run, const rapt__translation_settings *s, const rapt__corpus *corpus,
                                     rapt_tokenizer **source, rapt_tokenizer **target) {
   rapt__text texts[2];
   rapt_tokenizer **sides[2] = {source, target};
+  const char *const what[2] = {"source", s->joint ? "whole" : "target"};
   rapt_status status = RAPT_OK;
   *source = *target = NULL;
   for (int i = 0; i < 2; i++) rapt__text_init(&texts[i], run->ctx);
@@ -170,6 +181,7 @@ rapt_status rapt__corpus_tokenizers(rapt__run *run, const rapt__translation_sett
   for (int i = s->joint ? 1 : 0; i < 2 && status == RAPT_OK; i++)
     status = learn(run, s, corpus->raw, &texts[i], sides[i]);
   for (int i = 0; i < 2; i++) rapt__text_free(&texts[i]);
+  for (int i = s->joint ? 1 : 0; i < 2 && status == RAPT_OK; i++) status = check_words(run, s, *sides[i], what[i]);
   if (status == RAPT_OK) return RAPT_OK;
   for (int i = 0; i < 2; i++) {
     rapt_tokenizer_free(*sides[i]);
