@@ -40,7 +40,7 @@ double rapt__sampling_share(const rapt__sampling *s, int64_t update);
 /* Makes the first pass of the largest shape, whose memory the others use. Free it after a failure too. */
 rapt_status rapt__sampling_begin(rapt__sampling *s, const rapt_model *model, const rapt__buckets *buckets);
 void rapt__sampling_free(rapt__sampling *s);
-/* Replaces tokens in the inputs of batch `index` (of all training batches) in a plan: of every target but its first token, each with
+/* Replaces tokens in the inputs of batch `index` (of all training batches) in a plan: of all but the beginning, each with
  * the share of its update. What is drawn is no beginning or end of a sentence and no padding. It follows from the weights, seed and
  * index. */
 rapt_status rapt__sampling_apply(rapt__sampling *s, const rapt__bucket *shape, int bucket, uint64_t seed,
