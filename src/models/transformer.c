@@ -53,11 +53,12 @@ static const rapt__key keys[] = {
     {0}};
 #undef AT
 
-static void settle(void *config) {
+static rapt_status settle(rapt_context *ctx, rapt__arena *arena, void *config) {
   transformer_config *c = config;
   if (!c->decoder_heads) c->decoder_heads = c->encoder_heads;
   if (!c->encoder_inner) c->encoder_inner = 4 * c->width;
   if (!c->decoder_inner) c->decoder_inner = c->encoder_inner;
+  return RAPT_OK;
 }
 
 static rapt_status check(rapt_context *ctx, const void *config) {

@@ -15,6 +15,7 @@ struct rapt_model {
   rapt_tokenizer *tokenizer;        /* owned, or NULL; of a translator: of the target */
   rapt_tokenizer *source_tokenizer; /* owned: of a translator's source; NULL: `tokenizer` reads both sides */
   rapt_params *caches;              /* owned: key/value caches, made when first asked for */
+  int64_t capacity;                 /* tokens that they have room for */
   rapt_plan_cache *plans;           /* owned: forward passes by (mode, B, T) */
 };
 
@@ -28,6 +29,8 @@ rapt_status rapt__model_is_music(const rapt_model *model);
  * is the plan's own memory, valid until the next pass. */
 rapt_status rapt__model_pass(rapt_model *model, int mode, const int32_t *ids, int64_t count, int64_t start,
                              const real **logits);
+/* Makes room in the caches for at least so many tokens of a sequence that has not begun; the context is the most. */
+rapt_status rapt__model_reserve(rapt_model *model, int64_t tokens);
 /* Special ids of translators made here (rapt_tokenizer_train_words, rapt_tokenizer_add_specials). */
 enum { RAPT__BOS, RAPT__PAD, RAPT__EOS, RAPT__UNK };
 
