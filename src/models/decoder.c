@@ -173,7 +173,7 @@ static rapt_tensor *attention(const block *b, rapt_tensor *x) {
   }
   q = turn(b, q);
   k = turn(b, k);
-  rapt_attention_options options = {.scale = c->query_scalar > 0 ? 1 / sqrt(c->query_scalar) : 0,
+  rapt_attention_options options = {.scale = c->query_scalar ? 1 / sqrt((double)c->query_scalar) : 0,
                                     .causal = t > 1,
                                     .window = b->slides && t > 1 ? c->window : 0,
                                     .dropout = pass->training ? c->attention_dropout : 0};

@@ -13,8 +13,8 @@ typedef struct rapt__decoder_config {
   int64_t full_layers;   /* Qwen: so many layers at the bottom do not slide */
   int64_t pattern;       /* Gemma: every so manyth layer does not slide */
   int64_t rope_original; /* context before rope_scaling */
+  int64_t query_scalar;  /* scores are divided by its root; 0: the head's size */
   double eps, init, attention_dropout, rope_base, local_rope_base, rope_factor, rope_low, rope_high;
-  double query_scalar; /* scores are divided by its root; 0: the head's size */
   int activation, rope_scaling;
   bool tied, qkv_bias, out_bias, inner_bias, use_window;
   const char *layer_types; /* a word a layer, with commas */

@@ -10,7 +10,7 @@ static const rapt__key keys[] = {
     RAPT__DECODER_ROPE("rope_parameters.full_attention.", "1000000"),
     {"model.local_rope_base", "rope_parameters.sliding_attention.rope_theta|rope_local_base_freq", RAPT__KEY_REAL,
      RAPT__DECODER(local_rope_base), "10000", 1, 1e12, NULL, "base of the rotary frequencies in sliding layers", NULL},
-    {"model.query_scalar", "query_pre_attn_scalar", RAPT__KEY_REAL, RAPT__DECODER(query_scalar), "0", 0, 1e6, NULL,
+    {"model.query_scalar", "query_pre_attn_scalar", RAPT__KEY_INT, RAPT__DECODER(query_scalar), "0", 0, 1e6, NULL,
      "scores are divided by its root; 0: the head's size", "256"},
     RAPT__DECODER_WINDOW("4096"),
     {"model.pattern", "_sliding_window_pattern|sliding_window_pattern", RAPT__KEY_INT, RAPT__DECODER(pattern), "6", 1,
@@ -25,7 +25,7 @@ static rapt_status settle(rapt_context *ctx, rapt__arena *arena, void *config) {
   rapt__decoder_config *c = config;
   c->out_bias = c->qkv_bias;
   c->head_norms = c->unit_norms = c->branch_norms = c->scaled = c->has_local_rope = true;
-  if (c->query_scalar == 0) c->query_scalar = (double)(c->head_size ? c->head_size : c->width / c->heads);
+  if (!c->query_scalar) c->query_scalar = c->head_size ? c->head_size : c->width / c->heads;
   return rapt__decoder_settle(ctx, arena, c);
 }
 

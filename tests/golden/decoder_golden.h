@@ -216,12 +216,19 @@ static inline void check_greedy(const char *directory, bool cached) {
   end(&g);
 }
 
-/* What rapt saves it reads back as the same model. */
+/* What rapt saves it reads back as the same model. With RAPT_SAVED=FOLDER in the environment it saves there too, under the
+ * directory's last name, for check_transformers.py. */
 static inline void check_saved(const char *directory) {
   golden g;
   begin(&g, directory);
   char folder[] = "/tmp/rapt-decoder-XXXXXX", command[80];
   assert_non_null(mkdtemp(folder));
+  const char *keep = getenv("RAPT_SAVED");
+  if (keep) {
+    char path[300];
+    snprintf(path, sizeof path, "%s%s", keep, strrchr(directory, '/'));
+    assert_ok(g.ctx, rapt_model_save(g.model, path));
+  }
   rapt_model *again;
   assert_ok(g.ctx, rapt_model_save(g.model, folder));
   assert_ok(g.ctx, rapt_model_load(g.ctx, folder, &again));
