@@ -35,6 +35,8 @@ typedef struct rapt__model {
   /* Pairs: another name that files may have a parameter under, or a copy of it beside it, and the parameter's;
    * NULL-terminated, or NULL. */
   const char *const *hf_tied;
+  const char *const *hf_renamed;  /* pairs: an ending of names in older files, and what it is today; or NULL */
+  const char *const *hf_optional; /* endings of parameters that files may lack, which then stay as they start; or NULL */
   const rapt__key *keys; /* of its config struct */
   size_t config_size;
   /* Fills in settings that follow from others, for classes whose config.json cannot leave them open; or NULL. Texts go into

@@ -102,11 +102,14 @@ static rapt_status take_text_part(rapt_context *ctx, json_t **root, json_t *part
   return RAPT_OK;
 }
 
-rapt_status rapt__config_json_find(rapt_context *ctx, const char *path, json_t **root, const rapt__model **out) {
+rapt_status rapt__config_json_find(rapt_context *ctx, const char *path, json_t **root, const rapt__model **out,
+                                   bool *is_part) {
   json_t *part = json_object_get(*root, "text_config");
   *out = by_class(*root);
+  *is_part = false;
   if (!*out && part && by_type(part)) {
     RAPT_TRY(take_text_part(ctx, root, part));
+    *is_part = true;
     *out = by_class(*root);
   }
   if (!*out) *out = by_type(*root);

@@ -2,7 +2,6 @@
 #include "tasks/model.h"
 
 #include "formats/json.h"
-#include "formats/safetensors.h"
 #include "tasks/config_json.h"
 #include "tasks/params_file.h"
 
@@ -21,85 +20,6 @@ static rapt_status write_weights(const rapt_model *model, const char *path, rapt
                                    meta);
 }
 
-/* The hub's files may lack the prefix of the language-model class, and hold only one of two tied tensors. */
-static const rapt__st_entry *find_tensor(const rapt_model *model, const rapt__safetensors *st, const char *name) {
-  const rapt__model *arch = model->arch;
-  const rapt__st_entry *e = rapt__safetensors_find(st, name);
-  size_t n = strlen(arch->hf_prefix);
-  if (!e && strncmp(name, arch->hf_prefix, n) == 0) e = rapt__safetensors_find(st, name + n);
-  for (const char *const *pair = arch->hf_tied; !e && pair && *pair; pair += 2)
-    if (strcmp(pair[1], name) == 0 && rapt_params_find(model->params, pair[0]) < 0)
-      e = rapt__safetensors_find(st, pair[0]);
-  return e;
-}
-
-static bool is_tied_copy(const rapt_model *model, const char *name) {
-  for (const char *const *pair = model->arch->hf_tied; pair && *pair; pair += 2)
-    if (strcmp(pair[0], name) == 0 && rapt_params_find(model->params, pair[1]) >= 0) return true;
-  return false;
-}
-
-static rapt_status read_one(rapt_model *model, const rapt__safetensors *st, const char *path, const rapt__param *p) {
-  const rapt__st_entry *e = find_tensor(model, st, p->name);
-  if (!e) return rapt__fail(model->ctx, RAPT_EFORMAT, "%s: tensor \"%s\" is missing", path, p->name);
-  bool same = e->ndim == p->ndim;
-  for (int i = 0; same && i < p->ndim; i++) same = e->dim[i] == p->dim[i];
-  if (!same)
-    return rapt__fail(model->ctx, RAPT_EFORMAT,
-                      "%s: tensor \"%s\" has another shape than config.json says (%lld elements, %lld expected)", path,
-                      p->name, (long long)e->size, (long long)p->size);
-  float *values = rapt__new(model->ctx, (size_t)p->size, sizeof *values);
-  if (!values) return RAPT_ENOMEM;
-  rapt_status status = rapt__safetensors_read(st, e, values);
-  for (int64_t i = 0; status == RAPT_OK && i < p->size; i++) model->params->values[p->offset + i] = values[i];
-  rapt__free(model->ctx, values);
-  return status;
-}
-
-static bool ends_in(const char *name, const char *const *endings) {
-  size_t n = strlen(name);
-  for (; endings && *endings; endings++) {
-    size_t end = strlen(*endings);
-    if (n >= end && strcmp(name + n - end, *endings) == 0) return true;
-  }
-  return false;
-}
-
-static rapt_status check_zero(const rapt_model *model, const rapt__safetensors *st, const char *path,
-                              const rapt__st_entry *e) {
-  float *values = rapt__new(model->ctx, (size_t)e->size, sizeof *values);
-  if (!values) return RAPT_ENOMEM;
-  rapt_status status = rapt__safetensors_read(st, e, values);
-  for (int64_t i = 0; status == RAPT_OK && i < e->size; i++)
-    if (values[i] != 0)
-      status = rapt__fail(model->ctx, RAPT_EUNSUPPORTED, "%s: tensor \"%s\" is not all zero, and %s does not use it",
-                          path, e->name, model->arch->name);
-  rapt__free(model->ctx, values);
-  return status;
-}
-
-static rapt_status check_other(const rapt_model *model, const rapt__safetensors *st, const char *path,
-                               const rapt__st_entry *e) {
-  char full[300];
-  snprintf(full, sizeof full, "%s%s", model->arch->hf_prefix, e->name);
-  if (rapt_params_find(model->params, e->name) >= 0 || rapt_params_find(model->params, full) >= 0) return RAPT_OK;
-  if (is_tied_copy(model, e->name) || ends_in(e->name, model->arch->hf_unread)) return RAPT_OK;
-  if (ends_in(e->name, model->arch->hf_zero)) return check_zero(model, st, path, e);
-  return rapt__fail(model->ctx, RAPT_EFORMAT, "%s: tensor \"%s\" belongs to no parameter of %s", path, e->name,
-                    model->arch->name);
-}
-
-rapt_status rapt__model_read_weights(rapt_model *model, const char *path) {
-  rapt__safetensors st;
-  RAPT_TRY(rapt__safetensors_open(model->ctx, path, &st));
-  rapt_status status = RAPT_OK;
-  for (size_t i = 0; i < model->params->count && status == RAPT_OK; i++)
-    status = read_one(model, &st, path, model->params->items[i]);
-  for (size_t i = 0; i < st.count && status == RAPT_OK; i++) status = check_other(model, &st, path, &st.entries[i]);
-  rapt__safetensors_close(&st);
-  return status;
-}
-
 /* ---- The directory ---- */
 
 static rapt_status fill_model(rapt_model *model, json_t *root, const char *config_path, const char *weights_path) {
@@ -115,6 +35,9 @@ static rapt_status fill_model(rapt_model *model, json_t *root, const char *confi
                       config_path, (long long)rapt_tokenizer_size(source),
                       (long long)*pair->source_vocabulary(model->config));
   RAPT_TRY(rapt__model_declare(model));
+  /* What is read over is not drawn. */
+  for (size_t i = 0; i < model->params->count; i++)
+    if (!model->arch->hf_optional) model->params->items[i]->init.kind = RAPT_INIT_ZEROS;
   RAPT_TRY(rapt_params_start(model->params, 0));
   return rapt__model_read_weights(model, weights_path);
 }
@@ -147,9 +70,11 @@ rapt_status rapt_model_load(rapt_context *ctx, const char *dir, rapt_model **out
   rapt_tokenizer *source = NULL, *tokenizer = NULL;
   rapt_status status = config && weights ? rapt__json_read(ctx, config, &root) : RAPT_ENOMEM;
   const rapt__model *arch = NULL;
-  if (status == RAPT_OK) status = rapt__config_json_find(ctx, config, &root, &arch);
+  bool is_part = false;
+  if (status == RAPT_OK) status = rapt__config_json_find(ctx, config, &root, &arch, &is_part);
   if (status == RAPT_OK) status = load_tokenizers(ctx, dir, arch, &source, &tokenizer);
   if (status == RAPT_OK) status = rapt__model_empty_pair(ctx, arch, source, tokenizer, &model);
+  if (status == RAPT_OK) model->is_part = is_part;
   if (status == RAPT_OK) status = fill_model(model, root, config, weights);
   json_decref(root);
   rapt__free(ctx, config);
