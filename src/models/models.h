@@ -4,6 +4,7 @@
 #define RAPT_SRC_MODELS_H
 
 #include "base/config.h"
+#include "models/encoder.h"
 #include "models/music.h"
 #include "models/seq2seq.h"
 #include "nn/nn.h"
@@ -35,8 +36,9 @@ typedef struct rapt__model {
   /* Pairs: another name that files may have a parameter under, or a copy of it beside it, and the parameter's;
    * NULL-terminated, or NULL. */
   const char *const *hf_tied;
-  const char *const *hf_renamed;  /* pairs: an ending of names in older files, and what it is today; or NULL */
-  const char *const *hf_optional; /* endings of parameters that files may lack, which then stay as they start; or NULL */
+  const char *const *hf_renamed; /* pairs: an ending of names in older files, and what it is today; or NULL */
+  const char *const
+      *hf_optional;      /* endings of parameters that files may lack, which then stay as they start; or NULL */
   const rapt__key *keys; /* of its config struct */
   size_t config_size;
   /* Fills in settings that follow from others, for classes whose config.json cannot leave them open; or NULL. Texts go into
@@ -54,6 +56,7 @@ typedef struct rapt__model {
       *seq2seq;             /* a sequence-to-sequence architecture: then `hidden` is NULL, and context and vocabulary
                                  * are the target's; or NULL */
   const rapt__music *music; /* a model of piano rolls: then `hidden`, `context` and `vocabulary` are NULL; or NULL */
+  const rapt__encoder *encoder; /* an encoder: then `hidden` is NULL; or NULL */
 } rapt__model;
 
 extern const rapt__model *const rapt__models[];        /* then NULL */

@@ -3,6 +3,7 @@
 
 #include "formats/json.h"
 #include "tasks/config_json.h"
+#include "tasks/encoder.h"
 #include "tasks/params_file.h"
 
 #include <rapt/text.h>
@@ -75,6 +76,7 @@ rapt_status rapt_model_load(rapt_context *ctx, const char *dir, rapt_model **out
   if (status == RAPT_OK) status = load_tokenizers(ctx, dir, arch, &source, &tokenizer);
   if (status == RAPT_OK) status = rapt__model_empty_pair(ctx, arch, source, tokenizer, &model);
   if (status == RAPT_OK) model->is_part = is_part;
+  if (status == RAPT_OK && arch->encoder) status = rapt__embed_options_read(ctx, dir, &model->embed);
   if (status == RAPT_OK) status = fill_model(model, root, config, weights);
   json_decref(root);
   rapt__free(ctx, config);
@@ -111,10 +113,11 @@ rapt_status rapt_model_save_as(const rapt_model *model, const char *dir, rapt_st
       "  \"do_sample\": false,\n  \"num_beams\": 4\n}\n"; /* RAPT__BOS, RAPT__PAD, RAPT__EOS */
   const char *defaults = model->arch->seq2seq ? searched : sampled;
   rapt_status status = config && weights && generation ? rapt__config_json_write(model, config, storage) : RAPT_ENOMEM;
-  if (status == RAPT_OK && !model->arch->music)
+  if (status == RAPT_OK && !model->arch->music && !model->arch->encoder)
     status = rapt__file_replace(ctx, generation, defaults, strlen(defaults));
   if (status == RAPT_OK && model->tokenizer) status = rapt_tokenizer_save(model->tokenizer, dir);
   if (status == RAPT_OK && model->source_tokenizer) status = save_source(model, dir);
+  if (status == RAPT_OK && model->arch->encoder) status = rapt__embed_options_write(model, dir);
   if (status == RAPT_OK) status = write_weights(model, weights, storage);
   rapt__free(ctx, config);
   rapt__free(ctx, weights);

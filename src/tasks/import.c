@@ -125,8 +125,8 @@ static rapt_status check_zero(import *in, const rapt__safetensors *st, const rap
 /* Of two tied tensors the one with the parameter's own name counts, wherever it stands. */
 static rapt_status take(import *in, const rapt__safetensors *st, const rapt__st_entry *e) {
   int64_t index = -1;
-  kind kind = kind_of(in->model, e->name, &index);
-  switch (kind) {
+  kind what = kind_of(in->model, e->name, &index);
+  switch (what) {
   case OWN:
     if (in->filled[index] == 1 + OWN)
       return rapt__fail(in->model->ctx, RAPT_EFORMAT, "%s: tensor \"%s\" is a second one for the parameter \"%s\"",
@@ -140,7 +140,7 @@ static rapt_status take(import *in, const rapt__safetensors *st, const rapt__st_
   case UNKNOWN: return note(&in->unknown, &in->unknown_count, e->name);
   }
   in->read += in->filled[index] == 0;
-  in->filled[index] = (uint8_t)(1 + kind);
+  in->filled[index] = (uint8_t)(1 + what);
   return read_param(in, st, e, index);
 }
 

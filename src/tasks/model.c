@@ -1,16 +1,23 @@
 /* Models: making them; forward plans and evaluation of language models. */
 #include "tasks/model.h"
 
+#include "tasks/encoder.h"
+
 #include <math.h>
 #include <rapt/music.h>
 #include <string.h>
 
 rapt_model_kind rapt_model_get_kind(const rapt_model *model) {
-  return model->arch->music ? RAPT_KIND_MUSIC : model->arch->seq2seq ? RAPT_KIND_TRANSLATION : RAPT_KIND_LANGUAGE;
+  const rapt__model *arch = model->arch;
+  return arch->music     ? RAPT_KIND_MUSIC
+         : arch->seq2seq ? RAPT_KIND_TRANSLATION
+         : arch->encoder ? RAPT_KIND_ENCODER
+                         : RAPT_KIND_LANGUAGE;
 }
 
 static rapt_status build_pass(void *user, rapt_graph *graph, const int64_t key[4], rapt_tensor **outputs, int *count) {
   rapt_model *model = user;
+  if (model->arch->encoder) return rapt__encoder_build(model, graph, key, outputs, count);
   int64_t t = key[1];
   rapt_tensor *head;
   rapt__lm_pass pass = {.graph = graph, .params = model->params, .config = model->config};
@@ -135,6 +142,8 @@ rapt_status rapt__model_declare(rapt_model *model) {
   RAPT_TRY(rapt_graph_new(model->ctx, &graph));
   if (model->arch->seq2seq)
     declare_pair(model, graph);
+  else if (model->arch->encoder)
+    rapt__encoder_declare(model, graph);
   else if (model->arch->music)
     declare_music(model, graph);
   else
@@ -208,6 +217,9 @@ rapt_status rapt__model_is_language(const rapt_model *model) {
     return rapt__fail(model->ctx, RAPT_EUNSUPPORTED,
                       "the model writes music (%s) and is no language model; `rapt generate` runs it",
                       model->arch->name);
+  if (model->arch->encoder)
+    return rapt__fail(model->ctx, RAPT_EUNSUPPORTED,
+                      "the model embeds texts (%s) and is no language model that continues them", model->arch->name);
   if (!model->arch->seq2seq) return RAPT_OK;
   return rapt__fail(model->ctx, RAPT_EUNSUPPORTED,
                     "the model translates (%s) and is no language model; `rapt translate` runs it", model->arch->name);

@@ -2,7 +2,7 @@
 #ifndef RAPT_SRC_TASKS_MODEL_H
 #define RAPT_SRC_TASKS_MODEL_H
 
-#include <rapt/model.h>
+#include <rapt/embed.h>
 #include "graph/params.h"
 #include "models/models.h"
 
@@ -16,6 +16,7 @@ struct rapt_model {
   rapt_tokenizer *source_tokenizer; /* owned: of a translator's source; NULL: `tokenizer` reads both sides */
   rapt_params *caches;              /* owned: key/value caches, made when first asked for */
   int64_t capacity;                 /* tokens that they have room for */
+  rapt_embed_options embed;         /* of an encoder: what its directory says */
   bool is_part;                     /* was read from the directory of a larger model, whose text model it is */
   rapt_plan_cache *plans;           /* owned: forward passes by (mode, B, T) */
 };

@@ -30,8 +30,12 @@ def load(directory):
 
 
 def logits_of(model, ids):
+    """Logits, or an encoder's states; a sequence-to-sequence model gets the ids on both sides."""
+    rows = torch.tensor(ids).reshape(-1, len(ids[0]) if isinstance(ids[0], list) else len(ids))
+    more = {"decoder_input_ids": rows.flip(1)} if model.config.is_encoder_decoder else {}
     with torch.no_grad():
-        return model(torch.tensor(ids).reshape(-1, len(ids[0]) if isinstance(ids[0], list) else len(ids))).logits
+        out = model(rows, **more)
+    return out.logits if "logits" in out else out.last_hidden_state
 
 
 def compare(got, want):
@@ -56,7 +60,7 @@ def main():
         compare(logits_of(model, data["ids"]), torch.tensor(data["logits"]))
     elif arguments.like:
         torch.manual_seed(0)
-        ids = torch.randint(0, model.config.vocab_size, (4, min(model.config.max_position_embeddings, 64))).tolist()
+        ids = torch.randint(0, model.config.vocab_size, (4, min(getattr(model.config, "max_position_embeddings", 16), 64))).tolist()
         compare(logits_of(model, ids), logits_of(load(arguments.like), ids))
     elif arguments.ids:
         best = logits_of(model, arguments.ids)[0, -1].sort(descending=True)

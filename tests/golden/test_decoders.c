@@ -1,5 +1,5 @@
 /* The classes after Llama as transformers saves them, against what PyTorch computes with them (tests/golden/make_decoders.py). */
-#include "golden/decoder_golden.h"
+#include "golden/model_golden.h"
 
 static const char *const folders[] = {"tests/golden/decoders/llama", "tests/golden/decoders/mistral",
                                       "tests/golden/decoders/qwen2", "tests/golden/decoders/qwen3",

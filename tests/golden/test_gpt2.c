@@ -1,5 +1,5 @@
 /* A GPT-2 directory as transformers saves it, against what PyTorch computes with it (tests/golden/make_gpt2.py). */
-#include "golden/decoder_golden.h"
+#include "golden/model_golden.h"
 
 #define DIRECTORY "tests/golden/gpt2-tiny"
 
