@@ -157,6 +157,18 @@ RAPT_API rapt_tensor *rapt_attention_qkv(rapt_tensor *qkv, int64_t heads, int64_
 /* Rotary positions (Su et al. 2021): x (B, T, H, D), turned by position·base^(−2i/D); positions int32 (T) or (B, T).
  * halves: pairs are (i, i + D/2), as in Llama; else neighbours, as in GPT-J. */
 RAPT_API rapt_tensor *rapt_rotary(rapt_tensor *x, rapt_tensor *positions, double base, bool halves);
+/* How frequencies are slowed down for texts longer than those of training. LINEAR: all by `factor` (Chen et al. 2023). LLAMA3: those
+ * with a wave longer than original/low by `factor`, those with one shorter than original/high not at all, in between
+ * blended (Llama 3.1's, Dubey et al. 2024). */
+typedef enum rapt_rotary_scaling { RAPT_ROTARY_PLAIN, RAPT_ROTARY_LINEAR, RAPT_ROTARY_LLAMA3 } rapt_rotary_scaling;
+typedef struct rapt_rotary_options {
+  double base;
+  bool halves;
+  rapt_rotary_scaling scaling;
+  double factor;              /* LINEAR, LLAMA3: above 0 */
+  double low, high, original; /* LLAMA3: low < high; original: positions in training */
+} rapt_rotary_options;
+RAPT_API rapt_tensor *rapt_rotary_scaled(rapt_tensor *x, rapt_tensor *positions, const rapt_rotary_options *options);
 /* (T, C): sines in even and cosines in odd columns (Vaswani et al. 2017, §3.5); a constant. */
 RAPT_API rapt_tensor *rapt_sinusoid(rapt_graph *graph, int64_t t, int64_t c);
 /* Which row of a table of relative positions belongs to each query and key: int32 (Tq, Tk) for positions int32 (Tq) of the
@@ -171,6 +183,8 @@ RAPT_API rapt_tensor *rapt_relative_buckets(rapt_tensor *positions, int64_t keys
 /* A key/value cache: copies x (B, T, …) over rows at, at + 1, … of `cache` (B, capacity, …), a parameter of a store that no
  * optimizer sees, and returns the whole cache. `at` is int32 (), or NULL for 0; rows past the capacity are dropped. No gradient. */
 RAPT_API rapt_tensor *rapt_cache_write(rapt_tensor *cache, rapt_tensor *x, rapt_tensor *at);
+/* The same as a ring: row i goes to (at + i) mod capacity, so that the cache keeps the last `capacity` rows. */
+RAPT_API rapt_tensor *rapt_cache_write_ring(rapt_tensor *cache, rapt_tensor *x, rapt_tensor *at);
 
 /* ---- Recurrent layers --------------------------------------------------------------------------------------------- */
 /* With a_k = W_k·x_t + b_k + U_k·h_(t−1) + d_k for gate k, W, U the blocks of w_ih, w_hh and b, d those of b_ih, b_hh:

@@ -5,6 +5,7 @@
 #include <rapt/align.h>
 #include <rapt/base.h>
 #include <rapt/data.h>
+#include <rapt/embed.h>
 #include <rapt/explain.h>
 #include <rapt/graph.h>
 #include <rapt/metrics.h>

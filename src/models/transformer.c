@@ -11,11 +11,12 @@ static const rapt_activation activation_of[] = {RAPT_RELU, RAPT_GELU, RAPT_SILU}
 
 static const rapt__key keys[] = {RAPT__TRANSFORMER_KEYS, {0}};
 
-void rapt__transformer_settle(void *config) {
+rapt_status rapt__transformer_settle(rapt_context *ctx, rapt__arena *arena, void *config) {
   rapt__transformer_config *c = config;
   if (!c->decoder_heads) c->decoder_heads = c->encoder_heads;
   if (!c->encoder_inner) c->encoder_inner = 4 * c->width;
   if (!c->decoder_inner) c->decoder_inner = c->encoder_inner;
+  return RAPT_OK;
 }
 
 rapt_status rapt__transformer_check(rapt_context *ctx, const void *config) {

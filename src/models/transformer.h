@@ -161,7 +161,7 @@ extern const char *const rapt__transformer_activations[];
   }
 
 /* Fills in what follows from other settings, and checks them against each other. */
-void rapt__transformer_settle(void *config);
+rapt_status rapt__transformer_settle(rapt_context *ctx, rapt__arena *arena, void *config);
 rapt_status rapt__transformer_check(rapt_context *ctx, const void *config);
 
 /* The encoder's states (B, S, C). The first `cross` layers of the decoder attend to them: their keys and values become the

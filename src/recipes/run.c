@@ -315,7 +315,7 @@ static rapt_status check_model(rapt__run *run) {
     int64_t *source = arch->seq2seq->source_vocabulary(config);
     if (*source == 0) *source = *vocabulary;
   }
-  if (arch->settle) arch->settle(config);
+  if (arch->settle) RAPT_TRY(arch->settle(run->ctx, &run->arena, config));
   return arch->check(run->ctx, config);
 }
 

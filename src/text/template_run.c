@@ -8,7 +8,7 @@
 typedef rapt__template_run run;
 typedef rapt__tv tv;
 
-enum { WORK = 1 << 26 }; /* steps and bytes of one rendering */
+enum { WORK = 1 << 24 }; /* steps and bytes of one rendering */
 
 typedef enum jump { GO_ON, BREAK, CONTINUE } jump;
 

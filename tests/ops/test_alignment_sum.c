@@ -155,7 +155,7 @@ static void *configured(rapt_context *ctx, rapt__arena *arena, const rapt__model
   assert_int_equal(rapt__config_defaults(ctx, arena, &table, 1), RAPT_OK);
   for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
     assert_int_equal(rapt__config_set(ctx, arena, &table, 1, settings[i], NULL, "test"), RAPT_OK);
-  arch->settle(config);
+  assert_int_equal(arch->settle(ctx, arena, config), RAPT_OK);
   assert_int_equal(arch->check(ctx, config), RAPT_OK);
   return config;
 }
