@@ -314,7 +314,7 @@ const rapt__recipe rapt__recipe_rctm = {
          .pass_mark = "RCTM II's perplexity at least 40 % below IBM model 1's and not above RCTM I's",
          .claim = "shuffling the source's words raises the perplexity; the models order n-best lists as well as the "
                   "phrase-based system that made them",
-         .minutes = 15,
+         .minutes = 6,
          .about =
              "A recurrent language model writes the target, and every one of its states gets a vector of the source.\n"
              "Convolutions make that vector: in RCTM I of the whole sentence, layer by layer until one column is left; "
@@ -325,6 +325,6 @@ const rapt__recipe rapt__recipe_rctm = {
     .architecture = "rctm",
     .keys = keys,
     .own_size = sizeof(rctm_settings),
-    .neutral = (const char *const[]){"rctm.language_model", NULL},
+    .neutral = (const char *const[]){"rctm.language_model", "rctm.nbest", NULL},
     .defaults = defaults,
     .run = rctm};
