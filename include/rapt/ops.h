@@ -203,6 +203,21 @@ typedef struct rapt_recurrent_options {
 RAPT_API rapt_tensor *rapt_recurrent(rapt_tensor *x, rapt_tensor *w_ih, rapt_tensor *w_hh, rapt_tensor *b_ih,
                                      rapt_tensor *b_hh, const rapt_recurrent_options *options);
 
+/* ---- Alignments --------------------------------------------------------------------------------------------------- */
+typedef struct rapt_hmm_options {
+  rapt_tensor **prior;     /* where not NULL: gets log p(state j at i | words before i), (B, I, J); no gradient */
+  rapt_tensor **posterior; /* where not NULL: gets p(state j at i | all words), (B, I, J); no gradient */
+} rapt_hmm_options;
+/* A hidden Markov model whose word i comes from one of J states: Σ over all paths j_1 … j_I of Π_i p(j_i | j_(i−1)) p(word i | j_i),
+ * by the forward recursion, in logarithms (Rabiner 1989). emission (B, I, J), start (B, J), move (B, I, J, J) from the state
+ * before (move[b, 0] is not read), all logarithms; lengths, counts int32 (B): states and words of a row, brought into 1 … J
+ * and 1 … I → (B), the logarithm of the sum. */
+RAPT_API rapt_tensor *rapt_hmm_forward(rapt_tensor *emission, rapt_tensor *start, rapt_tensor *move,
+                                       rapt_tensor *lengths, rapt_tensor *counts, const rapt_hmm_options *options);
+/* The path with the largest term of that sum: int32 (B, I), −1 past a row's words; ties go to the lower state. No gradient. */
+RAPT_API rapt_tensor *rapt_hmm_best(rapt_tensor *emission, rapt_tensor *start, rapt_tensor *move, rapt_tensor *lengths,
+                                    rapt_tensor *counts);
+
 /* ---- Updates ------------------------------------------------------------------------------------------------------ */
 typedef enum rapt_optimizer {
   RAPT_ADAMW,

@@ -210,6 +210,8 @@ rapt_status rapt_translate(rapt_translator *t, const char *const *lines, const s
                 .arena = &arena};
     status = read_lines(&w, lines + i, sizes + i);
     if (status == RAPT_OK) status = translate_lines(&w);
+    if (status == RAPT_OK && (o.alignments || o.replace_unknown))
+      status = rapt__align_late(t, w.lines, w.answers, w.count, o.batch, &arena);
     if (status == RAPT_OK) status = deliver(&w, each, user, &go);
     rapt__arena_free(&arena);
   }

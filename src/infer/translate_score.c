@@ -75,6 +75,8 @@ static rapt_status score_batch(window *w, const rapt__place *places, int64_t cou
                           .log_probabilities = pairs[i].log_probs,
                           .alignment = aligned && w->o->alignments ? pairs[i].alignment : NULL};
   }
+  /* The penalty was for what the search would have seen. */
+  if (w->o->alignments && rapt__forced_late(w->t->forced)) return rapt__forced_align(w->t->forced, pairs, count);
   return RAPT_OK;
 }
 

@@ -54,29 +54,34 @@ rapt_tensor *rapt__nn_class_log_probs(const rapt__class_head *h, rapt_tensor *x)
   return rapt_reshape(rapt_slice(words, 1, 0, h->vocabulary), ndim, dims);
 }
 
-/* Scores of all classes and of the words of each label's class, and the label as class and place in it. */
-typedef struct factors {
+/* Scores of the classes, of the words of each label's class, and which class and which place in it a label has. */
+typedef struct label_scores {
   rapt_tensor *classes, *words, *class, *place;
-} factors;
+} label_scores;
 
-static factors factorise(const rapt__class_head *h, rapt_tensor *x, rapt_tensor *labels) {
-  factors f;
-  rapt_divide_ids(labels, h->size, &f.class, &f.place);
-  f.classes = rapt_linear(x, h->class_weight, true, h->class_bias, RAPT_IDENTITY);
-  f.words = rapt_block_linear(x, h->weight, f.class, h->size);
-  f.words = rapt_add(f.words, rapt_embedding(bias_by_class(h), f.class));
-  return f;
-}
-
-rapt_tensor *rapt__nn_class_label_log_probs(const rapt__class_head *h, rapt_tensor *x, rapt_tensor *labels) {
-  factors f = factorise(h, x, labels);
-  rapt_tensor *class = rapt_sub(rapt_gather(f.classes, f.class), rapt_logsumexp(f.classes));
-  return rapt_add(class, rapt_sub(rapt_gather(f.words, f.place), rapt_logsumexp(f.words)));
+static label_scores score_labels(const rapt__class_head *h, rapt_tensor *x, rapt_tensor *labels) {
+  label_scores s;
+  rapt_divide_ids(labels, h->size, &s.class, &s.place);
+  s.classes = rapt_linear(x, h->class_weight, true, h->class_bias, RAPT_IDENTITY);
+  s.words = rapt_block_linear(x, h->weight, s.class, h->size);
+  s.words = rapt_add(s.words, rapt_embedding(bias_by_class(h), s.class));
+  return s;
 }
 
 rapt_tensor *rapt__nn_class_loss(const rapt__class_head *h, rapt_tensor *x, rapt_tensor *labels, double smoothing) {
   rapt_cross_entropy_options options = {.label_smoothing = smoothing, .ignore = IGNORED, .sum = true};
   if (smoothing > 0) return rapt_cross_entropy(rapt__nn_class_log_probs(h, x), labels, &options);
-  factors f = factorise(h, x, labels);
-  return rapt_add(rapt_cross_entropy(f.classes, f.class, &options), rapt_cross_entropy(f.words, f.place, &options));
+  label_scores s = score_labels(h, x, labels);
+  return rapt_add(rapt_cross_entropy(s.classes, s.class, &options), rapt_cross_entropy(s.words, s.place, &options));
+}
+
+static rapt_tensor *log_prob_at(rapt_tensor *scores, rapt_tensor *ids) {
+  return rapt_sub(rapt_gather(scores, ids), rapt_logsumexp(scores));
+}
+
+rapt_tensor *rapt__nn_class_label_log_probs(const rapt__class_head *h, rapt_tensor *x, rapt_tensor *labels) {
+  label_scores s = score_labels(h, x, labels);
+  rapt_tensor *ones = rapt_fill(h->graph, 1, 2, (int64_t[]){h->classes, 1});
+  rapt_tensor *counts = rapt_reshape(rapt_embedding(ones, s.class), rapt_ndim(labels), rapt_dims(labels));
+  return rapt_mul(rapt_add(log_prob_at(s.classes, s.class), log_prob_at(s.words, s.place)), counts);
 }

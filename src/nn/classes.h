@@ -22,7 +22,7 @@ rapt__class_head rapt__nn_class_head(const rapt__layers *l, const char *name, in
 /* The sum of −log p over labels (…) that are not −100, for x (…, C). Label smoothing spreads over all words, and needs
  * the probabilities of all. */
 rapt_tensor *rapt__nn_class_loss(const rapt__class_head *head, rapt_tensor *x, rapt_tensor *labels, double smoothing);
-/* log p of labels (…) alone, of which none is negative: (…). */
+/* log p of each label (…), and 0 for −100. */
 rapt_tensor *rapt__nn_class_label_log_probs(const rapt__class_head *head, rapt_tensor *x, rapt_tensor *labels);
 /* log p(w | x) of all words: (…, V). */
 rapt_tensor *rapt__nn_class_log_probs(const rapt__class_head *head, rapt_tensor *x);

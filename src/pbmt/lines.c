@@ -89,10 +89,9 @@ static rapt_status read_line(rapt__pbmt_lexicon *l, const char *path, rapt__pbmt
   return RAPT_OK;
 }
 
-rapt_status rapt__pbmt_file_read(rapt__pbmt_lexicon *l, const char *path, size_t most, rapt__pbmt_file *f) {
-  *f = (rapt__pbmt_file){.ctx = l->ctx};
-  size_t size;
-  RAPT_TRY(rapt__packed_read(l->ctx, path, limit, &f->data, &size));
+rapt_status rapt__pbmt_file_parse(rapt__pbmt_lexicon *l, const char *path, char *data, size_t size, size_t most,
+                                  rapt__pbmt_file *f) {
+  *f = (rapt__pbmt_file){.ctx = l->ctx, .data = data};
   RAPT_TRY(rapt__reserve(l->ctx, (void **)&f->begin, &f->begin_room, 0, sizeof *f->begin));
   f->begin[0] = 0;
   for (size_t at = 0; at < size;) {
@@ -104,6 +103,14 @@ rapt_status rapt__pbmt_file_read(rapt__pbmt_lexicon *l, const char *path, size_t
     at += length + 1;
   }
   return RAPT_OK;
+}
+
+rapt_status rapt__pbmt_file_read(rapt__pbmt_lexicon *l, const char *path, size_t most, rapt__pbmt_file *f) {
+  char *data;
+  size_t size;
+  *f = (rapt__pbmt_file){0};
+  RAPT_TRY(rapt__packed_read(l->ctx, path, limit, &data, &size));
+  return rapt__pbmt_file_parse(l, path, data, size, most, f);
 }
 
 void rapt__pbmt_file_free(rapt__pbmt_file *f) {

@@ -85,6 +85,19 @@ static inline rapt__seq2seq_pass pair_pass(const pair_golden *g, rapt_graph *gra
   return pass;
 }
 
+/* The mean loss of a label, by the architecture's own loss where it has one. */
+static inline rapt_tensor *pair_loss(const pair_golden *g, rapt__seq2seq_pass *pass, const rapt__encoded *encoded,
+                                     rapt_tensor *logits, rapt_tensor *labels) {
+  const rapt__seq2seq *arch = g->model->arch->seq2seq;
+  if (!arch->loss) return rapt_cross_entropy(logits, labels, NULL);
+  const json_t *rows = json_object_get(g->expected, "labels");
+  int64_t count = 0;
+  for (int64_t i = 0; i < g->rows * g->target_length; i++)
+    count += pair_number(json_array_get(rows, (size_t)(i / g->target_length)), (size_t)(i % g->target_length)) >= 0;
+  double smoothing = json_number_value(json_object_get(g->expected, "smoothing"));
+  return rapt_scale(arch->loss(pass, encoded, labels, smoothing), 1 / (double)count);
+}
+
 /* A plan of the loss, its gradient and, when wanted, an update. */
 typedef struct pair_training {
   rapt_graph *graph;
@@ -104,17 +117,17 @@ static inline void pair_build(const pair_golden *g, const char *cpu, bool update
   g->model->arch->seq2seq->encode(&pass, &encoded);
   rapt__output out = g->model->arch->seq2seq->decode(&pass, &encoded);
   t->logits = rapt_tap(pair_logits(&out), "logits");
-  t->loss = rapt_cross_entropy(t->logits, labels, NULL);
+  t->loss = pair_loss(g, &pass, &encoded, t->logits, labels);
   t->gradient = rapt_grad_params(t->loss, g->model->params);
-  rapt_tensor *outputs[3] = {t->loss, t->gradient};
+  rapt_tensor *outputs[4] = {t->loss, t->gradient, t->logits};
   if (update) {
     t->lr = rapt_input(t->graph, "lr", RAPT_F32, 0, NULL);
     t->count = rapt_input(t->graph, "count", RAPT_F32, 0, NULL);
     rapt_update_options options = {.method = RAPT_ADAM, .beta1 = 0.9, .beta2 = 0.98, .eps = 1e-9, .clip = 1};
-    outputs[2] = t->norm = rapt_update(g->model->params, t->gradient, t->lr, t->count, &options);
+    outputs[3] = t->norm = rapt_update(g->model->params, t->gradient, t->lr, t->count, &options);
   }
   rapt_plan_options options = {.cpu = cpu};
-  assert_ok(g->ctx, rapt_plan_new(t->graph, outputs, update ? 3 : 2, &options, &t->plan));
+  assert_ok(g->ctx, rapt_plan_new(t->graph, outputs, update ? 4 : 3, &options, &t->plan));
   pair_fill_all(g, t->plan);
 }
 

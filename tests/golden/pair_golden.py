@@ -8,17 +8,24 @@ def flat(tensor):
     return [float(f"{x:.9g}") for x in tensor.detach().reshape(-1).tolist()]
 
 
-def write(target, batch, logits_of, parameters, rename=lambda name: name, steps=10):
+def write(target, batch, logits_of, parameters, rename=lambda name: name, steps=10, loss=None, smoothing=0.0):
     """Writes target/expected.json. `batch` holds source, source_lengths, target, target_lengths and labels (-100: does not
-    count) as tensors; logits_of(batch) gives (B, T, V); parameters maps names to leaves."""
+    count) as tensors; logits_of(batch) gives (B, T, V); parameters maps names to leaves. `loss` is the mean loss of a label in a
+    batch, with labels smoothed by so much; None: the cross-entropy of the logits."""
+
+    own_loss = loss
 
     def loss_of():
         logits = logits_of(batch)
+        if own_loss:
+            return logits, own_loss(batch)
         return logits, torch.nn.functional.cross_entropy(logits.reshape(-1, logits.shape[-1]), batch["labels"].reshape(-1))
 
     logits, loss = loss_of()
     loss.backward()
     expected = {name: value.tolist() for name, value in batch.items()}
+    if smoothing:
+        expected["smoothing"] = smoothing
     expected["logits"], expected["loss"] = flat(logits), float(loss.detach())
     expected["gradients"] = {rename(name): flat(p.grad) for name, p in parameters.items()}
     optimizer = torch.optim.Adam(parameters.values(), lr=1e-3, betas=(0.9, 0.98), eps=1e-9)

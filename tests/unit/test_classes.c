@@ -127,13 +127,13 @@ static void the_loss_computes_one_class(void **state) {
   rapt_tensor *out[] = {rapt__nn_class_loss(&f.head, f.x, f.ids, 0), rapt__nn_class_loss(&f.head, f.x, f.ids, 0.2),
                         rapt__nn_class_log_probs(&f.head, f.x), rapt__nn_class_label_log_probs(&f.head, f.x, f.ids)};
   run(&f, out, 4);
-  const rapt_real *p = rapt_plan_data(f.plan, out[2]);
+  const rapt_real *p = rapt_plan_data(f.plan, out[2]), *of_label = rapt_plan_data(f.plan, out[3]);
   double plain = 0, smooth = 0;
   for (int i = 0; i < ROWS; i++) {
+    near((double)of_label[i], labels[i] < 0 ? 0 : (double)p[i * 11 + labels[i]]);
     if (labels[i] < 0) continue;
     double mean = 0;
     for (int w = 0; w < 11; w++) mean -= (double)p[i * 11 + w] / 11;
-    near((double)((rapt_real *)rapt_plan_data(f.plan, out[3]))[i], (double)p[i * 11 + labels[i]]);
     plain -= (double)p[i * 11 + labels[i]];
     smooth += 0.8 * -(double)p[i * 11 + labels[i]] + 0.2 * mean;
   }

@@ -60,7 +60,14 @@ static const kind kinds[] = {
      5},
     {"rctm", {"model.width=24", "model.context=27", "model.classes=5"}, 3},
     {"rctm", {"model.width=20", "model.context=24", "model.source=none"}, 3},
-    {"rctm", {"model.width=20", "model.context=24", "model.source=ngrams"}, 3}};
+    {"rctm", {"model.width=20", "model.context=24", "model.source=ngrams"}, 3},
+    {"direct-hmm",
+     {"model.width=24", "model.heads=2", "model.context=27", "model.encoder_layers=2", "model.decoder_layers=2"},
+     5},
+    {"direct-hmm",
+     {"model.width=24", "model.heads=2", "model.context=27", "model.encoder_layers=1", "model.decoder_layers=2",
+      "model.order=first", "model.cross=1", "model.jump=3"},
+     8}};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static bool aligns(const kind *k) { return strcmp(k->name, "rnn-encdec") != 0 && strcmp(k->name, "rctm") != 0; }
