@@ -66,7 +66,7 @@ typedef struct study {
 static rapt_status read_text(study *t) {
   RAPT_TRY(rapt__corpus_load(t->run, &t->s->translation, &t->corpus));
   rapt__bitext *sets[] = {&t->corpus.train, &t->corpus.valid, &t->corpus.test};
-  for (int i = 0; i < 3 && t->s->raw; i++) RAPT_TRY(rapt__bitext_cut(sets[i]));
+  for (int i = 0; i < 3 && t->s->raw; i++) RAPT_TRY(rapt__bitext_split(sets[i], 0));
   return RAPT_OK;
 }
 

@@ -197,37 +197,9 @@ static void vectors_are_of_the_sentence_alone(void **state) {
   close_context(&memory, ctx);
 }
 
-static void text_is_cut_into_words(void **state) {
-  (void)state;
-  counted_memory memory;
-  rapt_context *ctx = counted_context(&memory, 1);
-  static const char *const names[2] = {"a", "b"}, *const sides[2] = {"Two men, one DOG.\nBoys\n",
-                                                                     "L'Été est là !\n\xC3\x80 \n"};
-  char *texts[2];
-  size_t sizes[2];
-  rapt__bitext b;
-  for (int i = 0; i < 2; i++) {
-    sizes[i] = strlen(sides[i]);
-    assert_non_null(texts[i] = rapt__new(ctx, sizes[i], 1));
-    memcpy(texts[i], sides[i], sizes[i]);
-  }
-  assert_ok(ctx, rapt__bitext_parse(ctx, names, texts, sizes, 0, &b));
-  assert_ok(ctx, rapt__bitext_cut(&b));
-  static const char *const wanted[2][2] = {{"two men , one dog .", "l ' été est là !"}, {"boys", "à"}};
-  assert_int_equal(b.count, 2);
-  for (int i = 0; i < 2; i++)
-    for (int side = 0; side < 2; side++) {
-      assert_int_equal(b.pairs[i][side].size, strlen(wanted[i][side]));
-      assert_memory_equal(b.pairs[i][side].bytes, wanted[i][side], strlen(wanted[i][side]));
-    }
-  rapt__bitext_free(&b);
-  close_context(&memory, ctx);
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(it_judges_its_claims), cmocka_unit_test(figures_do_not_depend_on_threads_and_stops),
-      cmocka_unit_test(ibm1_is_that_of_a_hand), cmocka_unit_test(vectors_are_of_the_sentence_alone),
-      cmocka_unit_test(text_is_cut_into_words)};
+      cmocka_unit_test(ibm1_is_that_of_a_hand), cmocka_unit_test(vectors_are_of_the_sentence_alone)};
   return cmocka_run_group_tests_name("rctm", tests, make_root, remove_root);
 }

@@ -239,10 +239,11 @@ static void lines_with_faults_are_named_and_skipped(void **state) {
   assert_int_equal(f.count, 2);
   assert_int_equal(f.wrong[0], 2);
   assert_int_equal(f.status[0], RAPT_EFORMAT);
-  assert_string_equal(f.message[0], "line 2: byte 5 is not valid UTF-8");
+  assert_string_equal(f.message[0], "line 2: byte 5 is not valid UTF-8; convert the text with iconv");
   assert_int_equal(f.wrong[1], 3);
   assert_int_equal(f.status[1], RAPT_EINVAL);
-  assert_string_equal(f.message[1], "line 3: 27 tokens and the end do not fit the model's context of 27");
+  assert_string_equal(f.message[1],
+                      "line 3: 27 tokens and the end do not fit the model's context of 27; divide the line");
   assert_int_equal(rapt_context_status(ctx), RAPT_OK);
   rapt_translator_free(t);
   rapt_model_free(model);
