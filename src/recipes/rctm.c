@@ -13,15 +13,13 @@
 
 typedef struct rctm_settings {
   rapt__translation_settings translation;
-  bool raw, language_model;
+  bool language_model;
   int64_t rounds, nbest;
 } rctm_settings;
 
 #define AT(field) offsetof(rctm_settings, field)
 static const rapt__key keys[] = {
     RAPT__TRANSLATION_KEYS,
-    {"text.raw", NULL, RAPT__KEY_BOOL, AT(raw), "true", 0, 0, NULL,
-     "the text is as people write it: it is put into lower case, words and marks apart"},
     {"rctm.language_model", NULL, RAPT__KEY_BOOL, AT(language_model), "true", 0, 0, NULL,
      "also trains the language model alone, that knows no source"},
     {"rctm.rounds", NULL, RAPT__KEY_INT, AT(rounds), "5", 1, 1000, NULL, "of expectation maximisation of IBM model 1"},
@@ -61,14 +59,7 @@ typedef struct study {
   rapt__text bars, nearest;
 } study;
 
-/* ---- Text and nets ---- */
-
-static rapt_status read_text(study *t) {
-  RAPT_TRY(rapt__corpus_load(t->run, &t->s->translation, &t->corpus));
-  rapt__bitext *sets[] = {&t->corpus.train, &t->corpus.valid, &t->corpus.test};
-  for (int i = 0; i < 3 && t->s->raw; i++) RAPT_TRY(rapt__bitext_split(sets[i], 0));
-  return RAPT_OK;
-}
+/* ---- Nets ---- */
 
 static rapt_status train(study *t, int which) {
   rapt__run *run = t->run;
@@ -274,7 +265,7 @@ static rapt_status report(study *t) {
 
 static rapt_status work(study *t) {
   rapt__run *run = t->run;
-  RAPT_TRY(read_text(t));
+  RAPT_TRY(rapt__corpus_load(run, &t->s->translation, &t->corpus));
   for (int i = 0; i < t->nets && !run->result->interrupted; i++) RAPT_TRY(train(t, i));
   if (run->result->interrupted) return RAPT_OK;
   RAPT_TRY(measure_all(t));
@@ -314,7 +305,7 @@ const rapt__recipe rapt__recipe_rctm = {
          .pass_mark = "RCTM II's perplexity at least 40 % below IBM model 1's and not above RCTM I's",
          .claim = "shuffling the source's words raises the perplexity; the models order n-best lists as well as the "
                   "phrase-based system that made them",
-         .minutes = 15,
+         .minutes = 6,
          .about =
              "A recurrent language model writes the target, and every one of its states gets a vector of the source.\n"
              "Convolutions make that vector: in RCTM I of the whole sentence, layer by layer until one column is left; "
@@ -325,6 +316,6 @@ const rapt__recipe rapt__recipe_rctm = {
     .architecture = "rctm",
     .keys = keys,
     .own_size = sizeof(rctm_settings),
-    .neutral = (const char *const[]){"rctm.language_model", NULL},
+    .neutral = (const char *const[]){"rctm.language_model", "rctm.nbest", NULL},
     .defaults = defaults,
     .run = rctm};
