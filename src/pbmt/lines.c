@@ -59,10 +59,16 @@ static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c ==
 
 static rapt_status check_utf8(rapt_context *ctx, const char *path, size_t line, const char *text, size_t size) {
   uint32_t code;
-  for (size_t at = 0, n; at < size; at += n)
+  for (size_t at = 0, n; at < size; at += n) {
     if ((n = rapt__utf8(text + at, size - at, &code)) == 0)
-      return rapt__fail(ctx, RAPT_EFORMAT, "%s:%zu: byte %zu of the line (0x%02x) is not UTF-8", path, line, at + 1,
-                        (unsigned char)text[at]);
+      return rapt__fail(ctx, RAPT_EFORMAT,
+                        "%s:%zu: byte %zu of the line (0x%02x) is not UTF-8; convert the file with iconv", path, line,
+                        at + 1, (unsigned char)text[at]);
+    if (code == 0)
+      return rapt__fail(ctx, RAPT_EFORMAT,
+                        "%s:%zu: byte %zu of the line is NUL; this is no text file, or it is damaged", path, line,
+                        at + 1);
+  }
   return RAPT_OK;
 }
 

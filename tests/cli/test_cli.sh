@@ -104,7 +104,7 @@ expect 0 '^AER = 40\.00 \(precision = 66\.67 recall = 50\.00 links = 3 sure = 2 
 expect 0 '"aer": 0,' 'never names word 0.*--gold-first 1' "$rapt" score --alignment gold.txt gold.txt --hyp-first 0 --format json
 printf 'one\n\377\n' >broken.txt
 : >blank.txt
-expect 1 '' '^rapt: broken\.txt: line 2 is not UTF-8$' "$rapt" score ref.txt broken.txt
+expect 1 '' '^rapt: broken\.txt: line 2 is not UTF-8; convert the file with iconv$' "$rapt" score ref.txt broken.txt
 expect 1 '' '^rapt: blank\.txt is empty' "$rapt" score blank.txt hyp.txt
 expect 1 '' 'ref\.txt has 2 lines and gold\.txt has 1: line 2 of ref\.txt has no partner' "$rapt" score ref.txt gold.txt
 printf '1-1 0-2\n' >zero.txt
@@ -188,6 +188,12 @@ printf 'a\nb \303\050\n' >bad.en
 expect 1 '' 'bad\.en:2: byte 3 of the line \(0xc3\) is not UTF-8' "$rapt" align words.de bad.en
 { echo a; yes w | head -n 5000 | tr '\n' ' '; echo; } >long.en
 expect 1 '' 'long\.en:2: the line has more than 1000 words' "$rapt" align words.de long.en
+printf 'a\n\0 b\n' >nul.en
+expect 1 '' 'nul\.en:2: byte 1 of the line is NUL' "$rapt" align words.de nul.en
+gzip -c words.en >cut.en.gz
+truncate -s 40 cut.en.gz
+expect 1 '' 'cut\.en\.gz: content byte [0-9]+: bad gzip data' "$rapt" align words.de cut.en.gz
+expect 1 '' 'cut\.en\.gz: line 1 is not UTF-8; the file is packed: unpack it with gzip -d' "$rapt" score words.en cut.en.gz
 : >empty.en
 expect 1 '' 'empty\.en: the file is empty' "$rapt" align words.de empty.en
 
@@ -356,7 +362,7 @@ expect 0 '^-[0-9.]+ \|\|\|( [0-9]+-[0-9]+)+$' '' "$rapt" translate pair full.txt
 expect 0 '"translations": \[\{"text": "t' '' "$rapt" translate pair full.txt --score targets.txt --format json
 expect 1 '' 'source\.txt has 4 lines and targets\.txt 3' "$rapt" translate pair source.txt --score targets.txt
 printf 's4\n\377s5\ns4 s4 s4 s4 s4 s4 s4 s4 s4 s4 s4 s4 s4 s4 s4 s4\ns4\n' >faulty.txt
-expect 1 - 'line 2: byte 0 is not valid UTF-8' "$rapt" translate pair faulty.txt "${few[@]}"
+expect 1 - '^rapt: faulty.txt: line 2: byte 0 is not valid UTF-8; convert' "$rapt" translate pair faulty.txt "${few[@]}"
 expect 1 - 'line 3: 16 tokens and the end' "$rapt" translate pair faulty.txt "${few[@]}"
 expect 1 - '2 lines have no result' "$rapt" translate pair faulty.txt "${few[@]}"
 expect 0 '^4$' '' sh -c "'$rapt' translate pair faulty.txt ${few[*]} 2>/dev/null | wc -l"
