@@ -175,7 +175,7 @@ const rapt__recipe rapt__recipe_sundermeyer_birnn_rescoring = {
                           "directions at least as good as one (mean of three seeds)",
              .claim = "networks that see all of the source sentence choose better translations than those that see it "
                       "up to the present word",
-             .minutes = 20,
+             .minutes = 12,
              .about =
                  "A phrase-based system makes lists of its best translations; recurrent networks that read the source "
                  "word by word in the\n"
