@@ -1,12 +1,13 @@
-/* Recurrent translation models over word-aligned sequences (Sundermeyer, Alkhouli, Wuebker and Ney 2014). Step i has a source
- * word f_i and a target word e_i:
+/* Recurrent translation models over word-aligned sequences (Sundermeyer, Alkhouli, Wuebker and Ney 2014). Step i has
+ * a source word f_i and a target word e_i:
  *
  *   x_i = E_f[f_i] + E_e[e_(i−1)]         →h = LSTM(x) from left to right
  *   z_i = E_f[f_i]                        ←h = LSTM(z) from right to left
  *   p(e_i | …) = p(class of e_i | [→h_i; ←h_i]) p(e_i | its class, [→h_i; ←h_i])
  *
- * Without ←h the model sees the source up to i, with it all of the source. Without E_e it does not see the target, without E_f
- * it is a language model. `deep` puts one more LSTM, from left to right, between [→h; ←h] and the softmax.
+ * Without ←h the model sees the source up to i, with it all of the source. Without E_e it does not see the target,
+ * without E_f it is a language model. `deep` puts one more LSTM, from left to right, between [→h; ←h] and the
+ * softmax.
  *
  * Over phrases a step has up to `words` words on either side. Vectors of a phrase's words are added; the output reads
  * tanh(V_j [→h_i; ←h_i] + v_j) for word j of the target phrase, and a phrase ends with a token that says so. */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const size_t limit = (size_t)1 << 32; /* bytes of a file */
+static const size_t limit = (size_t)1 << 31; /* bytes of a file */
 
 enum { FIELDS = 4, OTHERS = RAPT__PBMT_MOST_COLUMNS - 2 }; /* a column stays for the score and one for a model */
 enum { NUMBER, TEXT, FEATURES, SCORE };

@@ -95,7 +95,8 @@ rapt_status rapt__sequence_words(rapt__sequencer *s, const int32_t *source, size
   return rapt__pairs_add(pairs, s->ids[0], (int64_t)n + 1, s->ids[1], (int64_t)n + 1);
 }
 
-/* `count` words from `from` on, or one END for count 0; with `close` the end of the phrase behind them; NO_WORD up to `width`. */
+/* `count` words from `from` on, or one END for count 0; with `close` the end of the phrase behind them; NO_WORD up to
+ * `width`. */
 static void put_phrase(const rapt__step_vocab *vocab, const int32_t *from, int count, bool close, int width,
                        int32_t *to) {
   for (int k = 0; k < width; k++) to[k] = NO_WORD;

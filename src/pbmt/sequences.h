@@ -6,8 +6,8 @@
 #include "pbmt/steps.h"
 #include "tasks/aligned.h"
 
-/* Ids of one side: what RAPT__ALIGNED_… name first, then words from the most frequent one down; words that the text has less
- * often than `min_count` are RAPT__ALIGNED_UNKNOWN, as are those that a lexicon got later. */
+/* Ids of one side: what RAPT__ALIGNED_… name first, then words from the most frequent one down; words that the text
+ * has less often than `min_count` are RAPT__ALIGNED_UNKNOWN, as are those that a lexicon got later. */
 typedef struct rapt__step_vocab {
   rapt_context *ctx;
   int32_t *of; /* (words) owned: id of a word of the text's vocabulary */
@@ -40,7 +40,7 @@ rapt_status rapt__sequence_target(rapt__sequencer *s, const int32_t *target, siz
 rapt_status rapt__sequence_words(rapt__sequencer *s, const int32_t *source, size_t source_length, const int32_t *target,
                                  size_t target_length, const rapt__pbmt_link *links, size_t link_count,
                                  rapt__pairs *pairs);
-/* Of a pair in phrases of at most `words` words, in the order of the target; a phrase ends with RAPT__ALIGNED_LINKED. */
+/* Of a pair in phrases of at most `words` words, in the target's order; a phrase ends with RAPT__ALIGNED_LINKED. */
 rapt_status rapt__sequence_phrases(rapt__sequencer *s, const int32_t *source, const int32_t *target,
                                    const rapt__pbmt_span *spans, size_t span_count, int words, rapt__pairs *pairs);
 

@@ -34,8 +34,9 @@ static void step(job *j, double *weights, double *bleu) {
   *bleu = found;
 }
 
-/* Features that pull the length of translations in opposite ways gain together what neither gains alone. A feature takes part in
- * proportion to its weight, the smallest ones as if they had a fifth of the mean. Stream 0x706d6275 << 32 + start. */
+/* Features that pull the length of translations in opposite ways gain together what neither gains alone. A feature
+ * takes part in proportion to its weight, the smallest ones as if they had a fifth of the mean. Stream 0x706d6275 <<
+ * 32 + start. */
 static void random_direction(job *j, const double *weights, uint64_t start, uint64_t index) {
   size_t columns = j->lists->columns.count;
   uint64_t stream = (uint64_t)0x706d6275 << 32 | start;

@@ -1,5 +1,5 @@
-/* The recipe sundermeyer-birnn-rescoring: a phrase-based system, n-best lists of two texts, recurrent models that score their
- * entries, and what tuning makes of the scores. */
+/* The recipe sundermeyer-birnn-rescoring: a phrase-based system, n-best lists of two texts, recurrent models that
+ * score their entries, and what tuning makes of the scores. */
 #ifndef RAPT_SRC_RECIPES_RESCORING_H
 #define RAPT_SRC_RECIPES_RESCORING_H
 
@@ -69,13 +69,13 @@ typedef struct rapt__rescoring {
 rapt_status rapt__rescoring_begin(rapt__rescoring *r);
 void rapt__rescoring_end(rapt__rescoring *r);
 
-/* Trains a network of a kind in DIR of the run's directory, and adds its scores to both lists as a column `name`. *nats gets the
- * mean loss of the validation text. run->result->interrupted tells whether it came to an end. */
+/* Trains a network of a kind in DIR of the run's directory, and adds its scores to both lists as a column `name`.
+ * *nats gets the mean loss of the validation text. run->result->interrupted tells whether it came to an end. */
 rapt_status rapt__rescoring_net(rapt__rescoring *r, rapt__rescoring_kind kind, const char *name, uint64_t seed,
                                 double *nats);
 
-/* Another system: the decoder's features and columns `extra` (count) of the lists, weights tuned from those of `from`. A count of
- * −1: the decoder's own weights and choice. */
+/* Another system: the decoder's features and columns `extra` (count) of the lists, weights tuned from those of
+ * `from`. A count of −1: the decoder's own weights and choice. */
 rapt_status rapt__rescoring_tune(rapt__rescoring *r, const char *name, const rapt__rescored *from,
                                  const char *const *extra, int count, double nats);
 

@@ -75,8 +75,8 @@ static rapt_status part(rapt_context *ctx, const rapt__pbmt_links *all, size_t f
   return RAPT_OK;
 }
 
-/* The networks are judged on aligned validation text, so that it is aligned with the training text; phrases are learnt from the
- * training text alone. */
+/* The networks are judged on aligned validation text, so that it is aligned with the training text; phrases are
+ * learnt from the training text alone. */
 static rapt_status align(rapt__rescoring *r) {
   rapt__align_settings settings = RAPT__ALIGN_DEFAULTS;
   rapt__pbmt_text both[2];
@@ -93,6 +93,16 @@ static rapt_status align(rapt__rescoring *r) {
 /* ---- The system ---- */
 
 static void tell(void *user, const char *line) { rapt__run_say(user, RAPT_EVENT_NOTE, "%s", line); }
+
+/* Everything behind takes it for granted that there is something to choose from. */
+static rapt_status check_lists(const rapt__rescoring *r, int set) {
+  const rapt__pbmt_nbest *l = &r->lists[set];
+  for (size_t s = 0; s < l->sentences; s++)
+    if (l->first[s] == l->first[s + 1])
+      return rapt__fail(r->run->ctx, RAPT_EINVAL, "%s: the system has no translation of line %zu; raise pbmt.stack",
+                        sets[set], s + 1);
+  return RAPT_OK;
+}
 
 static rapt_status decode(rapt__rescoring *r) {
   const rapt__rescoring_settings *s = r->settings;
@@ -113,6 +123,7 @@ static rapt_status decode(rapt__rescoring *r) {
       rapt__pbmt_tune(&r->system, &text[RAPT__RESCORING_DEV][0], &text[RAPT__RESCORING_DEV][1], tell, r->run, &dev));
   for (int set = RAPT__RESCORING_DEV; set <= RAPT__RESCORING_TEST; set++) {
     RAPT_TRY(rapt__pbmt_translate(&r->system, &text[set][0], (size_t)s->nbest, &r->lists[set]));
+    RAPT_TRY(check_lists(r, set));
     rapt__run_say(r->run, RAPT_EVENT_NOTE, "%s: %zu entries in %zu lists", sets[set], r->lists[set].entries,
                   r->lists[set].sentences);
   }

@@ -37,7 +37,8 @@ static rapt_status save_translation(rapt__rescoring *r, const rapt__rescored *y)
   return status;
 }
 
-/* nbest.txt and nbest-val.txt: the lists with all features, as other programs read them; the score is the shown system's. */
+/* nbest.txt and nbest-val.txt: the lists with all features, as other programs read them; the score is the shown
+ * system's. */
 static rapt_status save_lists(rapt__rescoring *r, const rapt__rescored *y, int set, const char *name) {
   const rapt__pbmt_nbest *l = &r->lists[set];
   const char *path = rapt__run_path(r->run, name);

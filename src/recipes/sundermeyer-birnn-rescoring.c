@@ -1,5 +1,6 @@
-/* Translation modeling with bidirectional recurrent neural networks (Sundermeyer, Alkhouli, Wuebker and Ney 2014): recurrent
- * networks over word-aligned sequences score the n-best lists of a phrase-based system that has a recurrent language model. */
+/* Translation modeling with bidirectional recurrent neural networks (Sundermeyer, Alkhouli, Wuebker and Ney 2014):
+ * recurrent networks over word-aligned sequences score the n-best lists of a phrase-based system that has a recurrent
+ * language model. */
 #include "recipes/rescoring.h"
 
 #include <math.h>
@@ -18,7 +19,8 @@ static const rapt__key keys[] = {
     {"rescoring.nbest", NULL, RAPT__KEY_INT, AT(nbest), "50", 1, 100000, NULL, "entries of a list"},
     {"rescoring.seeds", NULL, RAPT__KEY_INT, AT(seeds), "3", 1, RAPT__RESCORING_SEEDS, NULL,
      "networks of each kind over words"},
-    {"rescoring.phrases", NULL, RAPT__KEY_BOOL, AT(phrases), "true", 0, 0, NULL, "a network over phrases too"},
+    {"rescoring.phrases", NULL, RAPT__KEY_BOOL, AT(phrases), "true", 0, 0, NULL,
+     "a network over phrases too, where they have several words"},
     {"model.features", NULL, RAPT__KEY_INT, AT(features), "100", 1, 65536, NULL, "width of a word's vector"},
     {"model.units", NULL, RAPT__KEY_INT, AT(units), "200", 1, 65536, NULL, "units of an LSTM"},
     {"model.deep", NULL, RAPT__KEY_BOOL, AT(deep), "false", 0, 0, NULL, "one more LSTM under the output layer"},
@@ -78,7 +80,7 @@ static rapt_status try_all(rapt__rescoring *r, outcome *o) {
   RAPT_TRY(rapt__rescoring_tune(r, "phrases alone", NULL, NULL, -1, NAN));
   RAPT_TRY(try_net(r, RAPT__RESCORING_LM, "lm", "+ LSTM language model", (uint64_t)r->run->common.seed));
   for (int n = 0; n < s->seeds && !r->run->result->interrupted; n++) RAPT_TRY(try_seed(r, o, n));
-  if (r->run->result->interrupted || !s->phrases) return RAPT_OK;
+  if (r->run->result->interrupted || !s->phrases || s->longest == 1) return RAPT_OK;
   RAPT_TRY(try_net(r, RAPT__RESCORING_PHRASES, "phrases-1", "+ all of the source, in phrases",
                    (uint64_t)r->run->common.seed));
   if (r->run->result->interrupted) return RAPT_OK;
@@ -173,7 +175,7 @@ const rapt__recipe rapt__recipe_sundermeyer_birnn_rescoring = {
                           "directions at least as good as one (mean of three seeds)",
              .claim = "networks that see all of the source sentence choose better translations than those that see it "
                       "up to the present word",
-             .minutes = 20,
+             .minutes = 12,
              .about =
                  "A phrase-based system makes lists of its best translations; recurrent networks that read the source "
                  "word by word in the\n"

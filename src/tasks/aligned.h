@@ -11,13 +11,13 @@ enum {
   RAPT__ALIGNED_BEGIN,
   RAPT__ALIGNED_END,
   RAPT__ALIGNED_UNKNOWN,
-  RAPT__ALIGNED_LINKED, /* in place of a word that another step has (pbmt/steps.h: ALIGNED); over phrases the end of one */
+  RAPT__ALIGNED_LINKED,   /* in place of a word that another step has; over phrases the end of one */
   RAPT__ALIGNED_UNLINKED, /* in place of a word that is linked to none */
   RAPT__ALIGNED_WORDS     /* the first word */
 };
 
-/* A sequence of n steps is a pair with n · words ids on the source and n · places on the target side; −1 where a step has no
- * word. */
+/* A sequence of n steps is a pair with n · words ids on the source and n · places on the target side; −1 where a step
+ * has no word. */
 typedef struct rapt__aligned_task {
   rapt__task task; /* first, so that the trainer's pointer is ours */
   rapt_context *ctx;

@@ -11,7 +11,8 @@ typedef struct rapt__report_table {
   size_t column_count, row_count;
 } rapt__report_table;
 
-/* A further part of a report, in this order: a heading, a paragraph, pictures, a table, text kept as it is, rows of keys. */
+/* A further part of a report, in this order: a heading, a paragraph, pictures, a table, text kept as it is, rows of
+ * keys. */
 typedef struct rapt__report_section {
   const char *heading;
   const char *text;

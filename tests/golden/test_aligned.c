@@ -1,5 +1,6 @@
-/* Recurrent translation models over aligned sequences against PyTorch (tests/golden/make_aligned.py): log-probabilities and
- * gradients of a batch with rows of different lengths, ten losses, and scores of whole sequences. */
+/* Recurrent translation models over aligned sequences against PyTorch (tests/golden/make_aligned.py):
+ * log-probabilities and gradients of a batch with rows of different lengths, ten losses, and scores of whole
+ * sequences. */
 #include "unit/unit.h"
 
 #include "tasks/aligned.h"

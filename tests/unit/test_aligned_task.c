@@ -1,5 +1,5 @@
-/* Batches and scores of aligned sequences: scores do not depend on what is scored together, training lowers the loss, networks that
- * make no sense are refused, failing memory. */
+/* Batches and scores of aligned sequences: scores do not depend on what is scored together, training lowers the loss,
+ * networks that make no sense are refused, failing memory. */
 #include "unit/unit.h"
 
 #include "tasks/aligned.h"

@@ -1,5 +1,5 @@
-/* <rapt/rescore.h>: reading lists of several programs, faults by line, tuning, ranking, memory. Columns of models are tested with the
- * command (tests/cli/test_cli.sh). */
+/* <rapt/rescore.h>: reading lists of several programs, faults by line, tuning, ranking, memory. Columns of models are
+ * tested with the command (tests/cli/test_cli.sh). */
 #include "unit/unit.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* The recipe sundermeyer-birnn-rescoring on a made-up language: networks learn, every part of the claim is computed, the files of the
- * run, a stopped run that goes on, text that is wrong. */
+/* The recipe sundermeyer-birnn-rescoring on a made-up language: networks learn, every part of the claim is computed,
+ * the files of the run, a stopped run that goes on, text that is wrong. */
 #include "unit/unit.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* Alignments as one-to-one steps: examples worked out by hand, properties of random alignments, the links of a translation;
- * and running text as words. */
+/* Alignments as one-to-one steps: examples worked out by hand, properties of random alignments, the links of a
+ * translation; and running text as words. */
 #include "unit/unit.h"
 
 #include "pbmt/plain.h"
@@ -138,8 +138,8 @@ static void test_properties(void **state) {
   }
 }
 
-/* Trained on 0 1 2 = 0 1 2 3 with links 0-1 1-0 2-3. "2 0 1" becomes "2 3" (source 2, target word 2 without link), "0 1"
- * swapped, with one copied word between. */
+/* Trained on 0 1 2 = 0 1 2 3 with links 0-1 1-0 2-3. "2 0 1" becomes "2 3" (source 2, target word 2 without link), "0
+ * 1" swapped, with one copied word between. */
 static void test_entry_links(void **state) {
   (void)state;
   const int32_t source_ids[] = {0, 1, 2}, target_ids[] = {0, 1, 2, 3}, read[] = {2, 9, 0, 1}, made[] = {2, 3, 9, 0, 1};
@@ -175,8 +175,8 @@ static void test_entry_links(void **state) {
   rapt__pbmt_phrases_free(&table);
 }
 
-/* Of 0 1 2 3 = 0 1 2 3 with links 0-1 1-0 2-3, source word 3 and target word 2 without: three phrases where every phrase is worth
- * something, one where every phrase costs; source word 3 goes with the word before it. */
+/* Of 0 1 2 3 = 0 1 2 3 with links 0-1 1-0 2-3, source word 3 and target word 2 without: three phrases where every
+ * phrase is worth something, one where every phrase costs; source word 3 goes with the word before it. */
 static void test_segments(void **state) {
   (void)state;
   const int32_t source_ids[] = {0, 1, 2, 3}, target_ids[] = {0, 1, 2, 3};
