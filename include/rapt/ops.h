@@ -84,6 +84,10 @@ RAPT_API rapt_tensor *rapt_activate(rapt_tensor *x, rapt_activation activation);
  * NULL, y (…, n). One pass: bias and activation are the product's epilogue. */
 RAPT_API rapt_tensor *rapt_linear(rapt_tensor *x, rapt_tensor *weight, bool transposed, rapt_tensor *bias,
                                   rapt_activation activation);
+/* weight (V, C) is blocks of `size` rows, of which the last may have fewer; each x[i] takes the block ids[i]: y[i] =
+ * weight[ids[i]·size … ids[i]·size + size − 1]·x[i], x (…, C), ids (…) → (…, size). Rows past V give zeros, and so does
+ * an id without a block. */
+RAPT_API rapt_tensor *rapt_block_linear(rapt_tensor *x, rapt_tensor *weight, rapt_tensor *ids, int64_t size);
 /* (B, T, C) with kernel (W, C, F), stride and zero padding on both sides → (B, T', F); T' = (T + 2·padding − W)/stride + 1. */
 RAPT_API rapt_tensor *rapt_conv1d(rapt_tensor *x, rapt_tensor *kernel, rapt_tensor *bias, int64_t stride,
                                   int64_t padding);
@@ -111,6 +115,8 @@ RAPT_API rapt_tensor *rapt_gather(rapt_tensor *x, rapt_tensor *ids);
 /* y (…, n) with y[i, ids[i]] = x[i] and zeros elsewhere, for x (…), ids (…). */
 RAPT_API rapt_tensor *rapt_scatter(rapt_tensor *x, rapt_tensor *ids, int64_t n);
 RAPT_API rapt_tensor *rapt_one_hot(rapt_tensor *ids, int64_t n); /* (…) → (…, n) */
+/* id / divisor and id % divisor; a negative id stays what it is in both. */
+RAPT_API void rapt_divide_ids(rapt_tensor *ids, int64_t divisor, rapt_tensor **quotient, rapt_tensor **rest);
 /* The k largest of the last axis, in falling order (ties: lower index first); *indices int32, may be NULL. k = n sorts. */
 RAPT_API rapt_tensor *rapt_top_k(rapt_tensor *x, int64_t k, rapt_tensor **indices);
 

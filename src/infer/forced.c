@@ -29,6 +29,14 @@ int64_t rapt__forced_rows(const rapt__forced *f, int64_t target_length, int64_t 
   return batch < fit ? batch : fit;
 }
 
+static rapt_tensor *log_probs(const rapt__seq2seq *arch, rapt__seq2seq_pass *pass, const rapt__encoded *encoded,
+                              rapt_tensor *labels) {
+  if (arch->score) return arch->score(pass, encoded, labels);
+  rapt__output o = arch->decode(pass, encoded);
+  rapt_tensor *logits = o.logits ? o.logits : rapt_linear(o.hidden, o.head, true, o.bias, RAPT_IDENTITY);
+  return rapt_sub(rapt_gather(logits, labels), rapt_logsumexp(logits));
+}
+
 static rapt_status build(void *user, rapt_graph *graph, const int64_t key[4], rapt_tensor **outputs, int *count) {
   const rapt__search_model *model = &((const scorer *)user)->model;
   int64_t b = key[0], s = key[1], t = key[2];
@@ -41,9 +49,7 @@ static rapt_status build(void *user, rapt_graph *graph, const int64_t key[4], ra
   if (key[3]) pass.labels = labels;
   rapt__encoded encoded = {.count = 0};
   model->arch->encode(&pass, &encoded);
-  rapt__output o = model->arch->decode(&pass, &encoded);
-  rapt_tensor *logits = o.logits ? o.logits : rapt_linear(o.hidden, o.head, true, o.bias, RAPT_IDENTITY);
-  outputs[0] = rapt_tap(rapt_sub(rapt_gather(logits, labels), rapt_logsumexp(logits)), "forced.log_probs");
+  outputs[0] = rapt_tap(log_probs(model->arch, &pass, &encoded, labels), "forced.log_probs");
   *count = 1;
   if (pass.alignment) rapt_tap(rapt_reshape(pass.alignment, 4, (int64_t[]){b, 1, t, s}), "forced.alignment");
   return RAPT_OK;

@@ -29,8 +29,11 @@ static rapt_status check_model(const rapt_model *model, const rapt_model *first,
   if (!model->tokenizer)
     return rapt__fail(ctx, RAPT_EINVAL, "the model has no tokenizer, so it cannot read or write text");
   if (rapt_tokenizer_size(model->tokenizer) != rapt_model_vocabulary(model))
-    return rapt__fail(ctx, RAPT_EINVAL, "the target's tokenizer has %lld tokens and the model %lld",
-                      (long long)rapt_tokenizer_size(model->tokenizer), (long long)rapt_model_vocabulary(model));
+    return rapt__fail(
+        ctx, RAPT_EINVAL,
+        "the target's tokenizer has %lld tokens and the model %lld: config.json and tokenizer.json are of "
+        "different models",
+        (long long)rapt_tokenizer_size(model->tokenizer), (long long)rapt_model_vocabulary(model));
   if (!same_tokens(model->tokenizer, first->tokenizer) ||
       !same_tokens(rapt__model_source(model), rapt__model_source(first)))
     return rapt__fail(ctx, RAPT_EINVAL,

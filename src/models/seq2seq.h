@@ -58,6 +58,9 @@ typedef struct rapt__seq2seq {
   rapt__output (*step)(rapt__seq2seq_pass *pass, const rapt__encoded *encoded);
   /* The sum of a loss over the tokens of labels (B, T), −100 where none counts, or NULL: cross-entropy of the output. */
   rapt_tensor *(*loss)(rapt__seq2seq_pass *pass, const rapt__encoded *encoded, rapt_tensor *labels, double smoothing);
+  /* ln p of every token of labels (B, T), whose sum over a row is ln p(target | source), or NULL: from the output. What
+   * is no token's, as the probability of a target's length, is the first one's. */
+  rapt_tensor *(*score)(rapt__seq2seq_pass *pass, const rapt__encoded *encoded, rapt_tensor *labels);
   int64_t *(*source_vocabulary)(void *config); /* NULL: one vocabulary for both sides */
   /* The alignment of a step foretells where a word that is not known yet will come from; that of decode, where labels are
    * given, is the alignment of the whole sentence. */

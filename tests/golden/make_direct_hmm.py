@@ -150,7 +150,7 @@ def make(target, first, cross):
     (target / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
     batch = pair_golden.random_batch(SOURCE, TARGET, [6, 3, 5], [4, 7, 3])
     pair_golden.write(target, batch, lambda b: logits_of(p, b, first, cross), p,
-                      loss=lambda b: loss_of(p, b, first, cross), smoothing=SMOOTHING)
+                      own_loss=lambda b: loss_of(p, b, first, cross), smoothing=SMOOTHING)
 
 
 def main():
