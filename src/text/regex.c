@@ -18,7 +18,9 @@ struct rapt__regex {
 
 /* White space is Unicode's property, spelled out: PCRE2's \s also has U+180E, which Unicode took out in 6.3. */
 #define SPACES "\\t-\\r\\x{85}\\p{Z}"
-#define WORD "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{B2}\\x{B3}\\x{B9}\\x{BC}-\\x{BE}"
+#define WORD "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}"
+/* Outside brackets Oniguruma's \w also has Latin-1's superscripts and fractions. */
+#define LATIN "\\x{B2}\\x{B3}\\x{B9}\\x{BC}-\\x{BE}"
 
 /* The members of a class's letter, or NULL; `opposite` for a capital. */
 static const char *class_of(char letter, bool *opposite) {
@@ -39,7 +41,8 @@ static const char *class_of(char letter, bool *opposite) {
 static rapt_status translate_escape(const char *p, bool in_class, rapt__text *out) {
   bool opposite;
   const char *members = class_of(p[1], &opposite);
-  if (members && !in_class) return rapt__text_addf(out, "[%s%s]", opposite ? "^" : "", members);
+  const char *more = p[1] == 'w' || p[1] == 'W' ? LATIN : "";
+  if (members && !in_class) return rapt__text_addf(out, "[%s%s%s]", opposite ? "^" : "", members, more);
   if (members && !opposite) return rapt__text_add(out, members, strlen(members));
   if (members && p[1] == 'H') return rapt__text_addf(out, "\\x{0}-/:-@G-`g-\\x{10FFFF}");
   return rapt__text_add(out, p, 2);

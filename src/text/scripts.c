@@ -156,7 +156,8 @@ rapt_status rapt__scripts_regex(rapt_context *ctx, rapt__regex **out) {
   return status;
 }
 
-/* A space belongs to whatever stands beside it, as an unassigned character does not; kana goes with ideographs. */
+/* A space belongs to what stands before it, and is dropped where nothing does, as in Hugging Face's; kana goes with
+ * ideographs. */
 static int fixed(int script, uint32_t code) {
   if (code == 0x30FC) return HAN;
   if (code == ' ') return ANY;
@@ -165,7 +166,7 @@ static int fixed(int script, uint32_t code) {
 
 rapt_status rapt__scripts_cut(const rapt__text_step *s, const rapt__view *v, rapt__piece p, rapt__matcher *m,
                               rapt__pieces *out) {
-  int last = OTHER - 1;
+  int last = OTHER;
   size_t start = p.start;
   bool none = true; /* no character has a script so far */
   for (size_t at = p.start; at < p.end;) {
@@ -181,13 +182,13 @@ rapt_status rapt__scripts_cut(const rapt__text_step *s, const rapt__view *v, rap
       n = rapt__view_char(v, at, &code);
       int here = fixed(script, code);
       if (here == ANY) continue;
-      if (!none && last != here) {
-        RAPT_TRY(rapt__pieces_add(out, start, at));
+      if (none || last != here) {
+        if (!none) RAPT_TRY(rapt__pieces_add(out, start, at));
         start = at;
       }
       none = false;
       last = here;
     }
   }
-  return rapt__pieces_add(out, start, p.end);
+  return none ? RAPT_OK : rapt__pieces_add(out, start, p.end);
 }
