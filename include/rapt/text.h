@@ -58,8 +58,8 @@ RAPT_API rapt_status rapt_tokenizer_add_specials(rapt_tokenizer **tokenizer);
  * leaving it out would give other ids. RAPT_EFORMAT names the file and the place in it. */
 RAPT_API rapt_status rapt_tokenizer_load(rapt_context *ctx, const char *path, rapt_tokenizer **out);
 /* Writes DIR/tokenizer.json, each file atomically, so that Hugging Face's tokenizers gives the same ids, with every
- * section that was read; for byte-level BPE vocab.json and merges.txt; for what came from a SentencePiece model or was
- * trained as one, tokenizer.model. Makes the directory. */
+ * section that was read; for byte-level BPE vocab.json and merges.txt; for what came from a SentencePiece model that
+ * model too, as tokenizer.model. Makes the directory. */
 RAPT_API rapt_status rapt_tokenizer_save(const rapt_tokenizer *t, const char *dir);
 RAPT_API void rapt_tokenizer_free(rapt_tokenizer *t); /* NULL is fine */
 

@@ -77,6 +77,22 @@ static json_t *added_json(const rapt_tokenizer *t) {
   return array;
 }
 
+/* SentencePiece's control, unknown and user-defined pieces, which there are no added tokens. */
+static json_t *pieces_json(const rapt_tokenizer *t) {
+  json_t *array = json_array();
+  for (size_t i = 0; array && i < t->count; i++) {
+    const rapt__token *token = &t->tokens[i];
+    if (!token->special && token->type != RAPT__USER_DEFINED) continue;
+    json_t *added = json_pack("{s:i,s:s%,s:b,s:b,s:b,s:b,s:b}", "id", (int)i, "content", token->bytes, token->size,
+                              "single_word", 0, "lstrip", 0, "rstrip", 0, "normalized", 0, "special", token->special);
+    if (json_array_append_new(array, added) != 0) {
+      json_decref(array);
+      return NULL;
+    }
+  }
+  return array;
+}
+
 static json_t *string_or_null(rapt__string s) { return s.size ? json_stringn(s.bytes, s.size) : json_null(); }
 
 static json_t *model_json(const rapt_tokenizer *t, rapt__text *letters) {
@@ -107,12 +123,12 @@ static json_t *section_json(const char *text) {
 }
 
 static json_t *root_json(const rapt_tokenizer *t, rapt__text *letters) {
-  return json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "version", "1.0", "truncation",
-                   section_json(t->truncation_json), "padding", section_json(t->padding_json), "added_tokens",
-                   added_json(t), "normalizer", section_json(t->sections[RAPT__NORMALIZER]), "pre_tokenizer",
-                   section_json(t->sections[RAPT__PRE_TOKENIZER]), "post_processor",
-                   section_json(t->sections[RAPT__POST_PROCESSOR]), "decoder", section_json(t->sections[RAPT__DECODER]),
-                   "model", model_json(t, letters));
+  return json_pack(
+      "{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "version", "1.0", "truncation", section_json(t->truncation_json),
+      "padding", section_json(t->padding_json), "added_tokens", t->single ? pieces_json(t) : added_json(t),
+      "normalizer", section_json(t->sections[RAPT__NORMALIZER]), "pre_tokenizer",
+      section_json(t->sections[RAPT__PRE_TOKENIZER]), "post_processor", section_json(t->sections[RAPT__POST_PROCESSOR]),
+      "decoder", section_json(t->sections[RAPT__DECODER]), "model", model_json(t, letters));
 }
 
 static rapt_status write_text(const rapt_tokenizer *t, const char *dir, const char *name, const char *text,
@@ -154,6 +170,7 @@ rapt_status rapt_tokenizer_save(const rapt_tokenizer *t, const char *dir) {
     if (status == RAPT_OK) status = merges_text(t, &merges);
     if (status == RAPT_OK) status = write_text(t, dir, "merges.txt", merges.data, merges.size);
   }
+  if (status == RAPT_OK && t->exact) status = write_text(t, dir, "tokenizer.model", t->exact, t->exact_size);
   rapt__text_free(&letters);
   rapt__text_free(&merges);
   return status;

@@ -203,8 +203,9 @@ static void put_padding(maker *m, size_t padding) {
 static size_t padded(const maker *m, size_t count) {
   const rapt__padding *p = &m->t->padding;
   if (!m->o->pad || !p->on) return count;
-  size_t want = (size_t)p->length > count ? (size_t)p->length : count, multiple = (size_t)p->multiple;
-  return multiple > 0 && want % multiple ? want + multiple - want % multiple : want;
+  size_t want = p->length > 0 ? (size_t)p->length : count, multiple = (size_t)p->multiple;
+  if (multiple > 0 && want % multiple) want += multiple - want % multiple;
+  return want > count ? want : count;
 }
 
 static rapt_status assemble(maker *m) {

@@ -53,30 +53,3 @@ float rapt__pb_float(const rapt__pb_field *f) {
   memcpy(&value, &bits, sizeof value);
   return value;
 }
-
-static rapt_status put_varint(rapt__text *out, uint64_t value) {
-  char bytes[10];
-  size_t n = 0;
-  for (; value > 127; value >>= 7) bytes[n++] = (char)(value | 128);
-  bytes[n++] = (char)value;
-  return rapt__text_add(out, bytes, n);
-}
-
-rapt_status rapt__pb_put_number(rapt__text *out, uint32_t field, uint64_t value) {
-  RAPT_TRY(put_varint(out, (uint64_t)field << 3));
-  return put_varint(out, value);
-}
-
-rapt_status rapt__pb_put_bytes(rapt__text *out, uint32_t field, const char *bytes, size_t size) {
-  RAPT_TRY(put_varint(out, (uint64_t)field << 3 | 2));
-  RAPT_TRY(put_varint(out, size));
-  return rapt__text_add(out, bytes, size);
-}
-
-rapt_status rapt__pb_put_float(rapt__text *out, uint32_t field, float value) {
-  uint32_t bits;
-  memcpy(&bits, &value, sizeof bits);
-  RAPT_TRY(put_varint(out, (uint64_t)field << 3 | 5));
-  char bytes[4] = {(char)bits, (char)(bits >> 8), (char)(bits >> 16), (char)(bits >> 24)};
-  return rapt__text_add(out, bytes, 4);
-}

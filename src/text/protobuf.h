@@ -1,4 +1,4 @@
-/* Protocol buffers: the fields of a message one by one, and appending them. */
+/* Protocol buffers: the fields of a message one by one. */
 #ifndef RAPT_SRC_TEXT_PROTOBUF_H
 #define RAPT_SRC_TEXT_PROTOBUF_H
 
@@ -20,9 +20,5 @@ typedef struct rapt__pb_field {
 /* False at the end, and when the rest is no message (`bad`). */
 bool rapt__pb_next(rapt__pb *pb, rapt__pb_field *out);
 float rapt__pb_float(const rapt__pb_field *f);
-
-rapt_status rapt__pb_put_number(rapt__text *out, uint32_t field, uint64_t value);
-rapt_status rapt__pb_put_bytes(rapt__text *out, uint32_t field, const char *bytes, size_t size);
-rapt_status rapt__pb_put_float(rapt__text *out, uint32_t field, float value);
 
 #endif

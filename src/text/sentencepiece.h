@@ -21,8 +21,4 @@ typedef struct rapt__spm {
 
 /* Normalizer, pre-tokenizer, model and decoder as SentencePiece's, and as tokenizer.json has them. */
 rapt_status rapt__spm_build(rapt_context *ctx, const char *name, const rapt__spm *m, rapt_tokenizer **out);
-/* A .model file of a tokenizer: the bytes it was read from, or made anew. RAPT_EUNSUPPORTED where none can say the same. */
-rapt_status rapt__spm_write(const rapt_tokenizer *t, rapt__text *out);
-bool rapt__spm_writable(const rapt_tokenizer *t);
-
 #endif

@@ -239,7 +239,8 @@ static char *byte_json(rapt_context *ctx, const char *added, const char *model, 
   rapt__text json;
   rapt__text_init(&json, ctx);
   assert_ok(ctx, rapt__text_addf(&json,
-                                 "{\"added_tokens\":[%s],\"pre_tokenizer\":{\"type\":\"ByteLevel\"%s},\"model\":{"
+                                 "{\"decoder\":{\"type\":\"ByteLevel\"},\"added_tokens\":[%s],\"pre_tokenizer\":{"
+                                 "\"type\":\"ByteLevel\"%s},\"model\":{"
                                  "\"type\":\"BPE\",\"merges\":[\"a b\"]%s,\"vocab\":{\"ab\":256",
                                  added, before, model));
   for (int b = 0; b < 256; b++) {
