@@ -71,25 +71,23 @@ typedef struct piece {
 
 typedef struct pieces {
   piece *at;
-  int64_t count, room;
+  int64_t count;
 } pieces;
 
-static rapt_status note_piece(void *user, const char *text, size_t size) {
-  pieces *p = user;
-  if (p->count < p->room) p->at[p->count] = (piece){text, size};
-  p->count++;
-  return RAPT_OK;
-}
-
-/* What stands in the source for each of its tokens: the word itself where tokens are words, since the vocabulary may lack it. */
+/* What stands in the source for each of its tokens, since the vocabulary may lack it; the tokens themselves where the source was
+ * cut off. */
 static rapt_status surfaces(const rapt_tokenizer *t, const rapt__line_ids *source, rapt__arena *arena, pieces *out) {
   int64_t count = source->count - 1;
-  *out = (pieces){rapt__arena_new(arena, (size_t)count + 1, sizeof *out->at), 0, count};
+  rapt_encoding *e;
+  *out = (pieces){rapt__arena_new(arena, (size_t)count + 1, sizeof *out->at), count};
   if (!out->at) return RAPT_ENOMEM;
-  if (t->kind == RAPT_WORDS) RAPT_TRY(rapt__split_text(t->splitter, source->text, source->size, note_piece, out));
-  if (out->count == count && count > 0) return RAPT_OK;
-  for (int64_t i = 0; i < count; i++) out->at[i].text = rapt_tokenizer_token(t, source->ids[i], &out->at[i].size);
-  out->count = count;
+  RAPT_TRY(rapt_tokenizer_encode_with(t, source->text, source->size, NULL, 0, NULL, &e));
+  for (int64_t i = 0; i < count; i++) {
+    out->at[i].text = rapt_tokenizer_token(t, source->ids[i], &out->at[i].size);
+    if (e->count == count)
+      out->at[i] = (piece){source->text + e->bytes[i].start, (size_t)(e->bytes[i].end - e->bytes[i].start)};
+  }
+  rapt_encoding_free(t, e);
   return RAPT_OK;
 }
 
@@ -101,20 +99,26 @@ static int64_t aligned_to(const rapt_hypothesis *h, int64_t token, int64_t width
   return best;
 }
 
+/* The text, and in the place of each unknown token what stands in the source where the token looked most. */
 static rapt_status replaced(const rapt_tokenizer *target, const pieces *words, int64_t width, const rapt_hypothesis *h,
                             int64_t count, rapt__text *out) {
-  for (int64_t i = 0; i < count; i++) {
-    size_t size;
-    const char *bytes = rapt_tokenizer_token(target, h->tokens[i], &size);
-    if (h->tokens[i] == RAPT__UNK) {
-      const piece *p = &words->at[aligned_to(h, i, width, words->count)];
-      bytes = p->text;
-      size = p->size;
-    }
-    if (i > 0 && target->kind == RAPT_WORDS) RAPT_TRY(rapt__text_add(out, " ", 1));
-    if (bytes) RAPT_TRY(rapt__text_add(out, bytes, size));
+  char *text;
+  size_t size, length;
+  const char *unknown = rapt_tokenizer_token(target, RAPT__UNK, &length);
+  RAPT_TRY(rapt_tokenizer_decode(target, h->tokens, count, &text, &size));
+  const char *at = text, *end = text + size;
+  rapt_status status = RAPT_OK;
+  for (int64_t i = 0; i < count && status == RAPT_OK; i++) {
+    const char *next = h->tokens[i] == RAPT__UNK ? memmem(at, (size_t)(end - at), unknown, length) : NULL;
+    if (!next) continue;
+    const piece *p = &words->at[aligned_to(h, i, width, words->count)];
+    status = rapt__text_add(out, at, (size_t)(next - at));
+    if (status == RAPT_OK) status = rapt__text_add(out, p->text, p->size);
+    at = next + length;
   }
-  return RAPT_OK;
+  if (status == RAPT_OK) status = rapt__text_add(out, at, (size_t)(end - at));
+  rapt_tokenizer_release(target, text);
+  return status;
 }
 
 /* Pieces of bytes may not make whole characters; each byte that belongs to none becomes U+FFFD. */

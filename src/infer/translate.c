@@ -14,7 +14,10 @@ enum { ROWS = 4096 }; /* of a batch, unless one sentence has more */
 
 static bool same_tokens(const rapt_tokenizer *a, const rapt_tokenizer *b) {
   if (a == b) return true;
-  bool same = a->kind == b->kind && a->count == b->count && a->lowercase == b->lowercase && a->split == b->split;
+  bool same = a->model == b->model && a->count == b->count && a->merge_count == b->merge_count;
+  for (int i = 0; same && i < RAPT__SECTIONS; i++)
+    same = a->sections[i] && b->sections[i] ? strcmp(a->sections[i], b->sections[i]) == 0
+                                            : a->sections[i] == b->sections[i];
   for (size_t i = 0; same && i < a->count; i++) {
     const rapt__token *x = &a->tokens[i], *y = &b->tokens[i];
     same = x->size == y->size && memcmp(x->bytes, y->bytes, x->size) == 0;

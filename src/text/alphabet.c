@@ -19,6 +19,8 @@ static int byte_of(uint32_t letter) {
   return letter == LAST ? SOFT_HYPHEN : -1;
 }
 
+uint32_t rapt__letter(unsigned char byte) { return letter_of(byte); }
+
 int64_t rapt__letters_read(const char *letters, size_t size, char *out) {
   int64_t n = 0;
   uint32_t code = 0;

@@ -67,3 +67,36 @@ const rapt__slot *rapt__table_find(const rapt__table *t, const char *key, size_t
   const rapt__slot *s = &t->slots[place(t, key, key ? size : 0, key ? hash_of(key, size) : number)];
   return is_empty(s) ? NULL : s;
 }
+
+/* ---- Pairs ---- */
+
+static rapt_status grow_joins(rapt_context *ctx, rapt__joins *j) {
+  rapt__joins bigger = {.capacity = j->capacity ? j->capacity * 2 : 64, .count = j->count};
+  bigger.slots = rapt__new(ctx, bigger.capacity, sizeof *bigger.slots);
+  if (!bigger.slots) return RAPT_ENOMEM;
+  for (size_t i = 0; i < bigger.capacity; i++) bigger.slots[i].pair = UINT64_MAX;
+  for (size_t i = 0; i < j->capacity; i++) {
+    if (j->slots[i].pair == UINT64_MAX) continue;
+    size_t at = (size_t)((j->slots[i].pair * 0x9E3779B97F4A7C15ULL) >> 32) & (bigger.capacity - 1);
+    while (bigger.slots[at].pair != UINT64_MAX) at = (at + 1) & (bigger.capacity - 1);
+    bigger.slots[at] = j->slots[i];
+  }
+  rapt__free(ctx, j->slots);
+  *j = bigger;
+  return RAPT_OK;
+}
+
+rapt_status rapt__join_add(rapt_context *ctx, rapt__joins *j, rapt__join join, bool *added, int32_t *old) {
+  const rapt__join *found = rapt__join_find(j, (int32_t)(join.pair >> 32), (int32_t)(uint32_t)join.pair);
+  *added = !found;
+  if (found) {
+    *old = found->rank;
+    return RAPT_OK;
+  }
+  if (j->count * 2 >= j->capacity) RAPT_TRY(grow_joins(ctx, j));
+  size_t at = (size_t)((join.pair * 0x9E3779B97F4A7C15ULL) >> 32) & (j->capacity - 1);
+  while (j->slots[at].pair != UINT64_MAX) at = (at + 1) & (j->capacity - 1);
+  j->slots[at] = join;
+  j->count++;
+  return RAPT_OK;
+}

@@ -1,19 +1,23 @@
-/* Tokenizers: making them, text to ids. */
+/* Tokenizers: making them, their vocabulary. */
 #include "text/tokenizer.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-rapt_status rapt__tokenizer_new(rapt_context *ctx, rapt_tokenizer_kind kind, rapt_tokenizer **out) {
+rapt_status rapt__tokenizer_new(rapt_context *ctx, rapt__model_type model, rapt_tokenizer **out) {
+  enum { LONGEST_WORD = 100 }; /* BERT's */
   *out = NULL;
   rapt_tokenizer *t = rapt__new(ctx, 1, sizeof *t);
   if (!t) return RAPT_ENOMEM;
   t->ctx = ctx;
-  t->kind = kind;
+  t->model = model;
   rapt__arena_init(&t->arena, ctx);
   rapt__table_init(&t->ids, ctx);
-  rapt__table_init(&t->ranks, ctx);
-  for (int i = 0; i < 256; i++) t->byte_id[i] = -1;
+  for (int p = 0; p < 4; p++)
+    for (int i = 0; i < 256; i++) t->byte_id[p][i] = -1;
+  for (int i = 0; i < 256; i++) t->fallback[i] = -1;
+  t->unknown = -1;
+  t->longest_word = LONGEST_WORD;
   *out = t;
   return RAPT_OK;
 }
@@ -21,19 +25,28 @@ rapt_status rapt__tokenizer_new(rapt_context *ctx, rapt_tokenizer_kind kind, rap
 void rapt_tokenizer_free(rapt_tokenizer *t) {
   if (!t) return;
   rapt_context *ctx = t->ctx;
-  rapt__splitter_free(t->splitter);
+  for (int i = 0; i < RAPT__SECTIONS; i++) rapt__steps_free(ctx, &t->steps[i]);
   rapt__table_free(&t->ids);
-  rapt__table_free(&t->ranks);
+  rapt__trie_free(&t->trie);
+  rapt__free(ctx, t->joins.slots);
   rapt__free(ctx, t->tokens);
   rapt__free(ctx, t->merges);
-  rapt__free(ctx, t->special);
+  rapt__free(ctx, t->raw.items);
+  rapt__free(ctx, t->normalized.items);
+  rapt__free(ctx, t->users.items);
   rapt__arena_free(&t->arena);
   rapt__free(ctx, t);
 }
 
-enum { MOST_TOKENS = 1 << 24 };
+rapt_status rapt__tokenizer_out(rapt_status status, rapt_tokenizer *t, rapt_tokenizer **out) {
+  if (status != RAPT_OK)
+    rapt_tokenizer_free(t);
+  else
+    *out = t;
+  return status;
+}
 
-static bool byte_level(const rapt_tokenizer *t) { return t->kind == RAPT_BYTES || t->kind == RAPT_BPE; }
+enum { MOST_TOKENS = 1 << 24 };
 
 rapt_status rapt__tokenizer_add(rapt_tokenizer *t, int64_t id, const char *bytes, size_t size, bool plain,
                                 const char *file) {
@@ -49,38 +62,166 @@ rapt_status rapt__tokenizer_add(rapt_tokenizer *t, int64_t id, const char *bytes
   char *copy = rapt__arena_new(&t->arena, size + 1, 1);
   if (!copy) return RAPT_ENOMEM;
   if (size) memcpy(copy, bytes, size);
-  t->tokens[id] = (rapt__token){copy, size, plain};
+  t->tokens[id] = (rapt__token){.bytes = copy, .size = size, .plain = plain, .type = RAPT__NORMAL};
   if ((size_t)id >= t->count) t->count = (size_t)id + 1;
-  if (plain && t->kind != RAPT_CHARS && t->kind != RAPT_WORDS) return RAPT_OK;
+  if (plain && t->bytes) return RAPT_OK;
   rapt__slot *slot = rapt__table_get(&t->ids, copy, size, 0, id);
   if (!slot) return RAPT_ENOMEM;
-  if (size == 1 && byte_level(t)) t->byte_id[(unsigned char)*bytes] = (int32_t)slot->value;
+  slot->value = id; /* of equal tokens the last counts */
   return RAPT_OK;
 }
 
 rapt_status rapt__tokenizer_merge(rapt_tokenizer *t, int32_t left, int32_t right, int32_t made, const char *file) {
   RAPT_TRY(rapt__reserve(t->ctx, (void **)&t->merges, &t->merge_capacity, t->merge_count, sizeof *t->merges));
-  int64_t rank = (int64_t)t->merge_count;
-  rapt__slot *slot = rapt__table_get(&t->ranks, NULL, 0, (uint64_t)(uint32_t)left << 32 | (uint32_t)right, rank);
-  if (!slot) return RAPT_ENOMEM;
-  if (slot->value != rank)
-    return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: merges %lld and %lld join the same pair", file, (long long)slot->value,
-                      (long long)rank);
+  bool added;
+  int32_t old = 0;
+  uint64_t pair = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
+  if (t->merge_count >= INT32_MAX) return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: too many merges", file);
+  RAPT_TRY(rapt__join_add(t->ctx, &t->joins, (rapt__join){pair, (int32_t)t->merge_count, made}, &added, &old));
+  if (!added)
+    return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: merges %d and %zu join the same pair", file, old, t->merge_count);
   t->merges[t->merge_count++] = (rapt__merge){left, right, made};
   return RAPT_OK;
 }
 
-rapt_status rapt__tokenizer_special(rapt_tokenizer *t, int32_t id) {
-  RAPT_TRY(rapt__reserve(t->ctx, (void **)&t->special, &t->special_capacity, t->special_count, sizeof *t->special));
-  t->special[t->special_count++] = id;
+rapt_status rapt__tokenizer_added(rapt_tokenizer *t, rapt__added_token token) {
+  rapt__added *a = token.normalized ? &t->normalized : &t->raw;
+  const rapt__token *of = &t->tokens[token.id];
+  if (of->size == 0) return RAPT_OK; /* nothing to find */
+  if (!token.pattern.bytes) token.pattern = (rapt__string){of->bytes, of->size};
+  RAPT_TRY(rapt__reserve(t->ctx, (void **)&a->items, &a->room, a->count, sizeof *a->items));
+  a->items[a->count++] = token;
+  t->tokens[token.id].special |= token.special;
   return RAPT_OK;
 }
 
-static int by_first_byte(const void *a, const void *b, void *tokens) {
-  const rapt__token *s = (const rapt__token *)tokens + *(const int32_t *)a;
-  const rapt__token *t = (const rapt__token *)tokens + *(const int32_t *)b;
-  unsigned char first = (unsigned char)*s->bytes, other = (unsigned char)*t->bytes;
-  return first != other ? (first > other) - (first < other) : (s->size < t->size) - (s->size > t->size);
+rapt_status rapt__tokenizer_special(rapt_tokenizer *t, int32_t id) {
+  return rapt__tokenizer_added(t, (rapt__added_token){.id = id, .special = true});
+}
+
+rapt_status rapt__tokenizer_section(rapt_tokenizer *t, rapt__section section, const char *json) {
+  json_t *root = rapt__json_parse(t->ctx, "tokenizer", json, strlen(json));
+  if (!root) return rapt_context_status(t->ctx);
+  rapt_status status = rapt__steps_read(t, section, root, "tokenizer", &t->steps[section]);
+  json_decref(root);
+  if (status != RAPT_OK) return status;
+  t->sections[section] = rapt__arena_strdup(&t->arena, json);
+  return t->sections[section] ? RAPT_OK : RAPT_ENOMEM;
+}
+
+bool rapt__in_bytes(const rapt_tokenizer *t) {
+  const rapt__steps *s = &t->steps[RAPT__PRE_TOKENIZER];
+  return s->count && s->items[s->count - 1].type == RAPT__BYTE_LEVEL && !t->byte_fallback;
+}
+
+/* ---- Tables of the models ---- */
+
+static int32_t find_joined(const rapt_tokenizer *t, rapt__string a, const char *b, size_t size, rapt__string c,
+                           char *room) {
+  if (a.size) memcpy(room, a.bytes, a.size);
+  memcpy(room + a.size, b, size);
+  if (c.size) memcpy(room + a.size + size, c.bytes, c.size);
+  const rapt__slot *slot = rapt__table_find(&t->ids, room, a.size + size + c.size, 0);
+  return slot ? (int32_t)slot->value : -1;
+}
+
+static rapt_status find_bytes(rapt_tokenizer *t) {
+  rapt__string none = {"", 0};
+  char *room = rapt__alloc(t->ctx, t->prefix.size + t->suffix.size + 8);
+  if (!room) return RAPT_ENOMEM;
+  for (int b = 0; b < 256; b++) {
+    char byte = (char)b, code[8];
+    for (int place = 0; place < 4; place++)
+      t->byte_id[place][b] = find_joined(t, place & 1 ? none : t->prefix, &byte, 1, place & 2 ? t->suffix : none, room);
+    snprintf(code, sizeof code, "<0x%02X>", b);
+    t->fallback[b] = find_joined(t, none, code, 6, none, room);
+  }
+  rapt__free(t->ctx, room);
+  return RAPT_OK;
+}
+
+static rapt_status make_trie(rapt_tokenizer *t) {
+  rapt__trie_key *keys = rapt__new(t->ctx, t->count + 1, sizeof *keys);
+  if (!keys) return RAPT_ENOMEM;
+  size_t count = 0;
+  for (size_t i = 0; i < t->count; i++) {
+    const rapt__token *token = &t->tokens[i];
+    bool skip = !token->bytes || token->hidden || (token->plain && t->bytes) || token->type == RAPT__CONTROL ||
+                token->type == RAPT__UNUSED ||
+                (t->single && (token->type == RAPT__UNKNOWN || token->type == RAPT__BYTE));
+    if (!skip) keys[count++] = (rapt__trie_key){token->bytes, token->size, (int32_t)i};
+  }
+  rapt_status status = rapt__trie_build(&t->trie, t->ctx, keys, count);
+  rapt__free(t->ctx, keys);
+  t->inner = 0;
+  for (size_t i = 0; i < t->prefix.size && t->inner >= 0 && status == RAPT_OK; i++)
+    t->inner = rapt__trie_step(&t->trie, t->inner, (unsigned char)t->prefix.bytes[i]);
+  return status;
+}
+
+/* What an unknown character costs: 10 more than the worst token, as SentencePiece has it. */
+static void find_scores(rapt_tokenizer *t) {
+  double least = 0, greatest = 0;
+  bool any = false;
+  for (size_t i = 0; i < t->count; i++) {
+    const rapt__token *token = &t->tokens[i];
+    if (token->hidden || (t->single && token->type != RAPT__NORMAL)) continue;
+    if (!any || token->score < least) least = token->score;
+    if (!any || token->score > greatest) greatest = token->score;
+    any = true;
+  }
+  t->unknown_score = t->single ? (double)((float)least - 10.0F) : least - 10;
+  t->greatest_score = greatest;
+}
+
+static bool begins_with(const rapt__token *t, const char *c, size_t n) {
+  return t->size >= n && !memcmp(t->bytes, c, n);
+}
+static bool ends_with(const rapt__token *t, const char *c, size_t n) {
+  return t->size >= n && !memcmp(t->bytes + t->size - n, c, n);
+}
+
+/* A word mark that no merge joins to other characters before it lets long pieces fall into words. */
+static void find_seam(rapt_tokenizer *t) {
+  static const char mark[] = "\xE2\x96\x81";
+  size_t n = sizeof mark - 1;
+  t->seam = 0;
+  if (t->bytes || t->prefix.size || t->suffix.size || t->ignore_merges || t->users.count) return;
+  if (!rapt__table_find(&t->ids, mark, n, 0)) return;
+  for (size_t i = 0; i < t->merge_count; i++) {
+    const rapt__token *left = &t->tokens[t->merges[i].left], *right = &t->tokens[t->merges[i].right];
+    if (begins_with(right, mark, n) && !ends_with(left, mark, n)) return;
+  }
+  t->seam = 0x2581;
+}
+
+/* The pattern of an added token that is looked for in normalised text is normalised too. */
+static rapt_status normalize_patterns(rapt_tokenizer *t) {
+  for (size_t i = 0; i < t->normalized.count; i++) {
+    rapt__added_token *a = &t->normalized.items[i];
+    rapt__aligned buffers[2];
+    rapt__view v = {a->pattern.bytes, a->pattern.size, NULL, 0};
+    rapt_status status = RAPT_OK;
+    for (int k = 0; k < 2; k++) rapt__aligned_init(&buffers[k], t->ctx, false);
+    for (size_t k = 0; k < t->steps[RAPT__NORMALIZER].count && status == RAPT_OK; k++) {
+      rapt__aligned *out = v.text == buffers[0].text ? &buffers[1] : &buffers[0];
+      bool changed;
+      out->size = 0;
+      status = rapt__normalize_step(&t->steps[RAPT__NORMALIZER].items[k], &v, out, &changed);
+      if (status == RAPT_OK && changed) v = rapt__aligned_view(out);
+    }
+    char *copy = status == RAPT_OK ? rapt__arena_new(&t->arena, v.size + 1, 1) : NULL;
+    if (status == RAPT_OK && !copy) status = RAPT_ENOMEM;
+    if (status == RAPT_OK && v.size) memcpy(copy, v.text, v.size);
+    if (status == RAPT_OK) a->pattern = (rapt__string){copy, v.size};
+    for (int k = 0; k < 2; k++) rapt__aligned_free(&buffers[k]);
+    RAPT_TRY(status);
+  }
+  size_t kept = 0;
+  for (size_t i = 0; i < t->normalized.count; i++)
+    if (t->normalized.items[i].pattern.size) t->normalized.items[kept++] = t->normalized.items[i];
+  t->normalized.count = kept;
+  return RAPT_OK;
 }
 
 rapt_status rapt__tokenizer_finish(rapt_tokenizer *t, const char *file) {
@@ -88,70 +229,43 @@ rapt_status rapt__tokenizer_finish(rapt_tokenizer *t, const char *file) {
   for (size_t i = 0; i < t->count; i++)
     if (!t->tokens[i].bytes)
       return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: id %zu of %zu has no token", file, i, t->count);
-  for (int i = 0; i < 256 && byte_level(t); i++)
-    if (t->byte_id[i] < 0)
-      return rapt__fail(t->ctx, RAPT_EFORMAT, "%s: no token for byte %d; a byte-level vocabulary has all 256", file, i);
-  if (t->special_count) qsort_r(t->special, t->special_count, sizeof *t->special, by_first_byte, t->tokens);
-  for (size_t i = 0, byte = 0; byte <= 256; byte++) {
-    while (i < t->special_count && (unsigned char)*t->tokens[t->special[i]].bytes < byte) i++;
-    t->special_of[byte] = i;
-  }
+  RAPT_TRY(find_bytes(t));
+  if (t->model == RAPT__WORDPIECE || t->model == RAPT__UNIGRAM) RAPT_TRY(make_trie(t));
+  if (t->model == RAPT__UNIGRAM) find_scores(t);
+  if (t->model == RAPT__BPE) find_seam(t);
+  RAPT_TRY(normalize_patterns(t));
+  rapt__added_order(&t->raw);
+  rapt__added_order(&t->normalized);
+  rapt__added_order(&t->users);
   return RAPT_OK;
 }
 
-rapt_status rapt_tokenizer_bytes(rapt_context *ctx, rapt_tokenizer **out) {
-  *out = NULL;
-  rapt_tokenizer *t;
-  RAPT_TRY(rapt__tokenizer_new(ctx, RAPT_BYTES, &t));
-  rapt_status status = RAPT_OK;
-  for (int i = 0; i < 256 && status == RAPT_OK; i++)
-    status = rapt__tokenizer_add(t, i, &(char){(char)i}, 1, false, "bytes");
-  if (status != RAPT_OK)
-    rapt_tokenizer_free(t);
-  else
-    *out = t;
-  return status;
+/* ---- Questions ---- */
+
+/* Bytes are what their kind promises only when each id is the value of its byte. */
+static bool is_bytes(const rapt_tokenizer *t) {
+  const rapt__steps *s = &t->steps[RAPT__PRE_TOKENIZER];
+  if (!t->bytes || s->count != 1 || s->items[0].on[0] || s->items[0].on[1] || t->merge_count || t->count != 256)
+    return false;
+  for (int i = 0; i < 256; i++)
+    if (t->byte_id[0][i] != i || t->prefix.size || t->suffix.size) return false;
+  return t->steps[RAPT__NORMALIZER].count == 0;
 }
 
-static rapt_status not_utf8(rapt_context *ctx, size_t at) {
-  return rapt__fail(ctx, RAPT_EFORMAT, "byte %zu of the text is not valid UTF-8; use the bytes or bpe tokenizer", at);
+static bool is_chars(const rapt_tokenizer *t) {
+  const char *before = t->sections[RAPT__PRE_TOKENIZER];
+  return before && strstr(before, "\"[\\\\s\\\\S]\"");
 }
 
-rapt_status rapt_tokenizer_chars(rapt_context *ctx, const char *text, size_t size, rapt_tokenizer **out) {
-  *out = NULL;
-  uint8_t *seen = rapt__new(ctx, 0x110000 / 8, 1);
-  rapt_tokenizer *t = NULL;
-  rapt_status status = seen ? rapt__tokenizer_new(ctx, RAPT_CHARS, &t) : RAPT_ENOMEM;
-  uint32_t code = 0;
-  for (size_t at = 0, n; at < size && status == RAPT_OK; at += n) {
-    n = rapt__utf8(text + at, size - at, &code);
-    if (n == 0)
-      status = not_utf8(ctx, at);
-    else if (code == 0)
-      status =
-          rapt__fail(ctx, RAPT_EFORMAT,
-                     "byte %zu of the text is the character NUL, which a characters tokenizer cannot keep; use the "
-                     "bytes or bpe tokenizer",
-                     at);
-    else
-      seen[code / 8] |= (uint8_t)(1 << code % 8);
+rapt_tokenizer_kind rapt_tokenizer_get_kind(const rapt_tokenizer *t) {
+  switch (t->model) {
+  case RAPT__BPE: return is_bytes(t) ? RAPT_BYTES : RAPT_BPE;
+  case RAPT__WORDPIECE: return RAPT_WORDPIECE;
+  case RAPT__UNIGRAM: return RAPT_UNIGRAM;
+  default: return is_chars(t) ? RAPT_CHARS : RAPT_WORDS;
   }
-  int64_t id = 0;
-  for (code = 0; code < 0x110000 && status == RAPT_OK; code++) {
-    char c[4];
-    if (seen[code / 8] >> code % 8 & 1)
-      status = rapt__tokenizer_add(t, id++, c, rapt__utf8_write(code, c), true, "chars");
-  }
-  if (status == RAPT_OK) status = rapt__tokenizer_finish(t, "chars");
-  rapt__free(ctx, seen);
-  if (status != RAPT_OK)
-    rapt_tokenizer_free(t);
-  else
-    *out = t;
-  return status;
 }
 
-rapt_tokenizer_kind rapt_tokenizer_get_kind(const rapt_tokenizer *t) { return t->kind; }
 int64_t rapt_tokenizer_size(const rapt_tokenizer *t) { return (int64_t)t->count; }
 void rapt_tokenizer_release(const rapt_tokenizer *t, void *ids_or_text) { rapt__free(t->ctx, ids_or_text); }
 
@@ -161,122 +275,29 @@ const char *rapt_tokenizer_token(const rapt_tokenizer *t, int32_t id, size_t *si
   return t->tokens[id].bytes;
 }
 
+bool rapt_tokenizer_is_special(const rapt_tokenizer *t, int32_t id) {
+  return id >= 0 && (size_t)id < t->count && (t->tokens[id].special || t->tokens[id].type == RAPT__CONTROL);
+}
+
+double rapt_tokenizer_score(const rapt_tokenizer *t, int32_t id) {
+  return id >= 0 && (size_t)id < t->count ? t->tokens[id].score : 0;
+}
+
+int32_t rapt_tokenizer_unknown(const rapt_tokenizer *t) { return t->unknown; }
+
 int32_t rapt_tokenizer_find(const rapt_tokenizer *t, const char *bytes, size_t size) {
-  for (size_t i = 0; i < t->special_count; i++) {
-    const rapt__token *token = &t->tokens[t->special[i]];
-    if (token->size == size && memcmp(token->bytes, bytes, size) == 0) return t->special[i];
-  }
+  const rapt__added *lists[] = {&t->raw, &t->normalized};
+  for (int k = 0; k < 2; k++)
+    for (size_t i = 0; i < lists[k]->count; i++) {
+      const rapt__token *token = &t->tokens[lists[k]->items[i].id];
+      if (token->size == size && memcmp(token->bytes, bytes, size) == 0) return lists[k]->items[i].id;
+    }
   const rapt__slot *slot = rapt__table_find(&t->ids, bytes, size, 0);
   return slot ? (int32_t)slot->value : -1;
 }
 
-rapt_status rapt_tokenizer_decode(const rapt_tokenizer *t, const int32_t *ids, int64_t count, char **text,
-                                  size_t *size) {
-  *text = NULL;
-  *size = 0;
-  size_t total = 1;
-  for (int64_t i = 0; i < count; i++) {
-    if (ids[i] < 0 || (size_t)ids[i] >= t->count)
-      return rapt__fail(t->ctx, RAPT_EINVAL, "id %d at place %lld: the vocabulary has %zu ids", ids[i], (long long)i,
-                        t->count);
-    if (rapt__add_overflows(total, t->tokens[ids[i]].size + 1, &total)) return rapt__fail_memory(t->ctx, SIZE_MAX);
-  }
-  char *bytes = rapt__alloc(t->ctx, total);
-  if (!bytes) return RAPT_ENOMEM;
-  size_t at = 0;
-  for (int64_t i = 0; i < count; i++) {
-    const rapt__token *token = &t->tokens[ids[i]];
-    if (i > 0 && t->kind == RAPT_WORDS) bytes[at++] = ' ';
-    if (token->size) memcpy(bytes + at, token->bytes, token->size);
-    at += token->size;
-  }
-  bytes[at] = 0;
-  *text = bytes;
-  *size = at;
-  return RAPT_OK;
-}
-
-/* ---- Encoding ---- */
-
-typedef struct encoder {
-  const rapt_tokenizer *t;
-  int32_t *ids; /* owned; room for one id a byte */
-  int64_t count;
-} encoder;
-
-static rapt_status encode_piece(void *user, const char *piece, size_t size) {
-  encoder *e = user;
-  int32_t *ids = e->ids + e->count;
-  for (size_t i = 0; i < size; i++) ids[i] = e->t->byte_id[(unsigned char)piece[i]];
-  int64_t n = rapt__bpe_merge(e->t, ids, (int64_t)size);
-  if (n < 0) return RAPT_ENOMEM;
-  e->count += n;
-  return RAPT_OK;
-}
-
-static rapt_status encode_chars(encoder *e, const char *text, size_t at, size_t end) {
-  uint32_t code;
-  for (size_t n; at < end; at += n) {
-    n = rapt__utf8(text + at, end - at, &code);
-    if (n == 0) return not_utf8(e->t->ctx, at);
-    const rapt__slot *s = rapt__table_find(&e->t->ids, text + at, n, 0);
-    if (!s)
-      return rapt__fail(e->t->ctx, RAPT_EKEY, "byte %zu: the character \"%.*s\" (U+%04X) is not in the vocabulary", at,
-                        (int)n, text + at, code);
-    e->ids[e->count++] = (int32_t)s->value;
-  }
-  return RAPT_OK;
-}
-
-static rapt_status encode_plain(encoder *e, const char *text, size_t at, size_t size) {
-  if (e->t->kind == RAPT_CHARS) return encode_chars(e, text, at, at + size);
-  if (e->t->kind != RAPT_WORDS) return rapt__split_text(e->t->splitter, text + at, size, encode_piece, e);
-  int64_t count;
-  RAPT_TRY(rapt__words_encode(e->t, text + at, size, e->ids + e->count, &count));
-  e->count += count;
-  return RAPT_OK;
-}
-
-/* The first special token in the text, the longest at its place: its start, or `size`. */
-static size_t find_special(const rapt_tokenizer *t, const char *text, size_t size, int32_t *id) {
-  for (size_t at = 0; at < size && t->special_count; at++) {
-    unsigned char byte = (unsigned char)text[at];
-    for (size_t i = t->special_of[byte]; i < t->special_of[byte + 1]; i++) {
-      const rapt__token *token = &t->tokens[t->special[i]];
-      if (token->size <= size - at && memcmp(token->bytes, text + at, token->size) == 0) {
-        *id = t->special[i];
-        return at;
-      }
-    }
-  }
-  return size;
-}
-
-rapt_status rapt_tokenizer_encode(const rapt_tokenizer *t, const char *text, size_t size, int32_t **ids,
-                                  int64_t *count) {
-  *ids = NULL;
-  *count = 0;
-  encoder e = {.t = t, .ids = NULL};
-  size_t room;
-  if (rapt__add_overflows(size, 1, &room)) return rapt__fail_memory(t->ctx, SIZE_MAX);
-  e.ids = rapt__grow(t->ctx, NULL, room, sizeof *e.ids);
-  if (!e.ids) return RAPT_ENOMEM;
-  rapt_status status = RAPT_OK;
-  for (size_t at = 0; at < size && status == RAPT_OK;) {
-    int32_t id = 0;
-    size_t plain = find_special(t, text + at, size - at, &id);
-    status = encode_plain(&e, text, at, plain);
-    at += plain;
-    if (at < size && status == RAPT_OK) {
-      e.ids[e.count++] = id;
-      at += t->tokens[id].size;
-    }
-  }
-  if (status != RAPT_OK) {
-    rapt__free(t->ctx, e.ids);
-    return status;
-  }
-  *ids = e.ids;
-  *count = e.count;
-  return RAPT_OK;
+rapt_status rapt__token_text(const rapt_tokenizer *t, int32_t id, rapt__text *out) {
+  const rapt__token *token = &t->tokens[id];
+  if (t->bytes && !token->plain) return rapt__letters_write(token->bytes, token->size, out);
+  return rapt__text_add(out, token->bytes, token->size);
 }

@@ -118,7 +118,7 @@ static void hostile_files(void **state) {
       "[]",
       "{\"model\": 3}",
       "{\"model\":{\"type\":\"Unigram\"}}",
-      "{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]}}",
+      "{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":3}}",
       "{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":0},\"merges\":["
       "]}}",
       "{\"pre_tokenizer\":{\"type\":\"Split\"},\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"a\":4000000000}}}",
@@ -161,14 +161,14 @@ static void pieces(void **state) {
   };
   counted_memory memory;
   rapt_context *ctx = counted_context(&memory, 1);
-  rapt__splitter *s;
-  assert_ok(ctx, rapt__splitter_new(ctx, RAPT__SPLIT_GPT2, &s));
+  rapt_tokenizer *t;
+  assert_ok(ctx, rapt__byte_level_new(ctx, true, &t));
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     char got[128] = "";
-    assert_ok(ctx, rapt__split_text(s, cases[i][0], strlen(cases[i][0]), join_piece, got));
+    assert_ok(ctx, rapt__pieces_of(t, cases[i][0], strlen(cases[i][0]), join_piece, got));
     assert_string_equal(got, cases[i][1]);
   }
-  rapt__splitter_free(s);
+  rapt_tokenizer_free(t);
   close_context(&memory, ctx);
 }
 
@@ -239,7 +239,8 @@ static char *byte_json(rapt_context *ctx, const char *added, const char *model, 
   rapt__text json;
   rapt__text_init(&json, ctx);
   assert_ok(ctx, rapt__text_addf(&json,
-                                 "{\"added_tokens\":[%s],\"pre_tokenizer\":{\"type\":\"ByteLevel\"%s},\"model\":{"
+                                 "{\"decoder\":{\"type\":\"ByteLevel\"},\"added_tokens\":[%s],\"pre_tokenizer\":{"
+                                 "\"type\":\"ByteLevel\"%s},\"model\":{"
                                  "\"type\":\"BPE\",\"merges\":[\"a b\"]%s,\"vocab\":{\"ab\":256",
                                  added, before, model));
   for (int b = 0; b < 256; b++) {
@@ -343,17 +344,15 @@ static void merge_lines(void **state) {
   close_context(&memory, ctx);
 }
 
-static void what_is_not_read_is_refused(void **state) {
+static void what_is_wrong_is_refused(void **state) {
   (void)state;
   static const struct {
     const char *added, *model, *before;
     rapt_status status;
     const char *part;
   } cases[] = {
-      {"", "", "", RAPT_EUNSUPPORTED, "space before"},
-      {"", ",\"ignore_merges\":true", NO_PREFIX, RAPT_EUNSUPPORTED, "ignore_merges"},
-      {"", ",\"end_of_word_suffix\":\"</w>\"", NO_PREFIX, RAPT_EUNSUPPORTED, "end_of_word_suffix"},
-      {"{\"id\":257,\"content\":\"x\",\"lstrip\":true}", "", NO_PREFIX, RAPT_EUNSUPPORTED, "lstrip"},
+      {"", ",\"dropout\":0.1", NO_PREFIX, RAPT_EUNSUPPORTED, "by chance"},
+      {"", "", ",\"use_regex\":3", RAPT_EFORMAT, "pre_tokenizer.use_regex"},
       {"{\"id\":5,\"content\":\"<pad>\"}", "", NO_PREFIX, RAPT_EFORMAT, "\"<pad>\" as an added"},
       {"{\"id\":257,\"content\":\"ab\"}", "", NO_PREFIX, RAPT_EFORMAT, "256"},
       {"{\"id\":257,\"content\":\"\\u00e9\"}", "", NO_PREFIX, RAPT_EFORMAT, "233"},
@@ -370,9 +369,6 @@ static void what_is_not_read_is_refused(void **state) {
     assert_fails(ctx, rapt__tokenizer_parse(ctx, "f", json, strlen(json), &t), cases[i].status, cases[i].part);
     rapt__free(ctx, json);
   }
-  static const char words[] = "{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"String\":\" \"},\"behavior\":"
-                              "\"Isolated\"},\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"a\":0}}}";
-  assert_fails(ctx, rapt__tokenizer_parse(ctx, "f", words, sizeof words - 1, &t), RAPT_EUNSUPPORTED, "isolate");
   assert_fails(ctx, rapt_tokenizer_chars(ctx, "a\0b", 3, &t), RAPT_EFORMAT, "byte 1");
   assert_fails(ctx, rapt_tokenizer_load(ctx, "/nowhere/at/all", &t), RAPT_ENOTFOUND, "/nowhere/at/all");
   close_context(&memory, ctx);
@@ -439,7 +435,7 @@ int main(void) {
       cmocka_unit_test(training_a_long_word),
       cmocka_unit_test(added_tokens),
       cmocka_unit_test(merge_lines),
-      cmocka_unit_test(what_is_not_read_is_refused),
+      cmocka_unit_test(what_is_wrong_is_refused),
       cmocka_unit_test(failing_allocations),
   };
   return cmocka_run_group_tests_name("text", tests, NULL, NULL);

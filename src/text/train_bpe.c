@@ -181,8 +181,7 @@ static rapt_status learn(trainer *r, int64_t vocabulary) {
     int32_t made = same ? (int32_t)same->value : (int32_t)t->count;
     if (!same) RAPT_TRY(rapt__tokenizer_add(t, made, joined, size, false, "bpe"));
     /* An id that is made in a second way can bring back a pair that was merged before: it has its rank already. */
-    uint64_t key = (uint64_t)(uint32_t)p.left << 32 | (uint32_t)p.right;
-    if (!rapt__table_find(&t->ranks, NULL, 0, key)) RAPT_TRY(rapt__tokenizer_merge(t, p.left, p.right, made, "bpe"));
+    if (!rapt__join_find(&t->joins, p.left, p.right)) RAPT_TRY(rapt__tokenizer_merge(t, p.left, p.right, made, "bpe"));
     for (int32_t at = p.places; at >= 0; at = r->places[at].next) RAPT_TRY(merge_word(r, p, made, r->places[at].word));
     RAPT_TRY(push_raised(r));
   }
@@ -198,12 +197,12 @@ rapt_status rapt_tokenizer_train_bpe(rapt_context *ctx, const char *text, size_t
   rapt__arena_init(&r.arena, ctx);
   rapt__table_init(&r.words_by_text, ctx);
   rapt__table_init(&r.pairs_by_ids, ctx);
-  rapt_status status = rapt__tokenizer_new(ctx, RAPT_BPE, &r.t);
+  rapt_status status = rapt__byte_level_new(ctx, true, &r.t);
   for (int i = 0; i < 256 && status == RAPT_OK; i++)
     status = rapt__tokenizer_add(r.t, i, &(char){(char)i}, 1, false, "bpe");
-  if (status == RAPT_OK) status = rapt__splitter_new(ctx, RAPT__SPLIT_GPT2, &r.t->splitter);
-  if (status == RAPT_OK) status = rapt__split_text(r.t->splitter, text, size, count_word, &r);
+  if (status == RAPT_OK) status = rapt__pieces_of(r.t, text, size, count_word, &r);
   if (status == RAPT_OK) status = learn(&r, vocabulary);
+  if (status == RAPT_OK) status = rapt__tokenizer_finish(r.t, "bpe");
   rapt__table_free(&r.words_by_text);
   rapt__table_free(&r.pairs_by_ids);
   rapt__free(ctx, r.words);
@@ -212,9 +211,5 @@ rapt_status rapt_tokenizer_train_bpe(rapt_context *ctx, const char *text, size_t
   rapt__free(ctx, r.heap);
   rapt__free(ctx, r.raised);
   rapt__arena_free(&r.arena);
-  if (status != RAPT_OK)
-    rapt_tokenizer_free(r.t);
-  else
-    *out = r.t;
-  return status;
+  return rapt__tokenizer_out(status, r.t, out);
 }
