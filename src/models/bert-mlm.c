@@ -23,7 +23,7 @@ static rapt__output masked(const rapt__encoder_pass *pass, rapt_tensor *states) 
   return (rapt__output){.hidden = x, .head = table, .bias = bias};
 }
 
-static const rapt__encoder encoder = {.hidden = hidden, .masked = masked, .width = rapt__bert_width};
+static const rapt__encoder_model encoder = {.hidden = hidden, .masked = masked, .width = rapt__bert_width};
 
 /* The head of next-sentence prediction and its pooler are left out. */
 static const char *const unread[] = {"embeddings.position_ids",     "pooler.dense.weight",       "pooler.dense.bias",

@@ -140,7 +140,7 @@ static rapt_tensor *pooled(const rapt__encoder_pass *pass, rapt_tensor *states) 
   return rapt__bert_linear(pass, "pooler.dense", first, dims[1], RAPT_TANH);
 }
 
-static const rapt__encoder encoder = {.hidden = rapt__bert_hidden, .pooled = pooled, .width = rapt__bert_width};
+static const rapt__encoder_model encoder = {.hidden = rapt__bert_hidden, .pooled = pooled, .width = rapt__bert_width};
 
 static const char *const unread[] = {"embeddings.position_ids", NULL};
 static const char *const optional[] = {"pooler.dense.weight", "pooler.dense.bias", NULL};

@@ -16,13 +16,13 @@ typedef struct rapt__encoder_pass {
   rapt_tensor *lengths; /* int32 (B), each at least 1 */
 } rapt__encoder_pass;
 
-typedef struct rapt__encoder {
+typedef struct rapt__encoder_model {
   rapt_tensor *(*hidden)(const rapt__encoder_pass *pass); /* (B, T, C) */
   /* States (…, C) → what the masked tokens are: an output head; or NULL: the class has none. */
   rapt__output (*masked)(const rapt__encoder_pass *pass, rapt_tensor *states);
   /* States (B, T, C) → one vector (B, C) for the sequence, as it was trained with; or NULL. */
   rapt_tensor *(*pooled)(const rapt__encoder_pass *pass, rapt_tensor *states);
   int64_t (*width)(const void *config); /* C */
-} rapt__encoder;
+} rapt__encoder_model;
 
 #endif

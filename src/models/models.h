@@ -56,7 +56,7 @@ typedef struct rapt__model {
       *seq2seq;             /* a sequence-to-sequence architecture: then `hidden` is NULL, and context and vocabulary
                                  * are the target's; or NULL */
   const rapt__music *music; /* a model of piano rolls: then `hidden`, `context` and `vocabulary` are NULL; or NULL */
-  const rapt__encoder *encoder; /* an encoder: then `hidden` is NULL; or NULL */
+  const rapt__encoder_model *encoder; /* an encoder: then `hidden` is NULL; or NULL */
 } rapt__model;
 
 extern const rapt__model *const rapt__models[];        /* then NULL */

@@ -129,7 +129,7 @@ static rapt__aligned_rnn network(const rapt__rescoring *r, rapt__rescoring_kind 
 static rapt_status add_scores(rapt__rescoring *r, const rapt__aligned_task *task, const char *name) {
   for (int set = RAPT__RESCORING_DEV; set <= RAPT__RESCORING_TEST; set++) {
     double *scores = rapt__new(r->run->ctx, r->entries[set].count, sizeof *scores);
-    rapt_status status = scores ? rapt__aligned_score(task, &r->entries[set], scores) : RAPT_ENOMEM;
+    rapt_status status = scores ? rapt__aligned_task_score(task, &r->entries[set], scores) : RAPT_ENOMEM;
     if (status == RAPT_OK) status = rapt__pbmt_nbest_add_column(&r->lists[set], name, scores);
     rapt__free(r->run->ctx, scores);
     RAPT_TRY(status);
@@ -142,7 +142,7 @@ static rapt_status train_and_score(rapt__rescoring *r, rapt__aligned_task *task,
   rapt__trainer t;
   const char *dir = rapt__run_path(run, name);
   if (!dir) return RAPT_ENOMEM;
-  RAPT_TRY(rapt__aligned_init(task));
+  RAPT_TRY(rapt__aligned_task_init(task));
   rapt__trainer_init(&t, run->ctx);
   rapt__run_trainer(run, &t, &task->task, task->params, dir);
   t.seed = task->seed;
@@ -152,7 +152,7 @@ static rapt_status train_and_score(rapt__rescoring *r, rapt__aligned_task *task,
   double seconds = t.seconds, begin = rapt__now();
   rapt__trainer_free(&t);
   if (status != RAPT_OK || run->result->interrupted) return status;
-  RAPT_TRY(rapt__aligned_measure(task, &r->valid, nats));
+  RAPT_TRY(rapt__aligned_task_measure(task, &r->valid, nats));
   RAPT_TRY(add_scores(r, task, name));
   rapt__run_say(run, RAPT_EVENT_NOTE,
                 "%s: perplexity %.2f of the validation text; %.0f s of training, %.0f s of scoring", name, exp(*nats),
@@ -171,6 +171,6 @@ rapt_status rapt__rescoring_net(rapt__rescoring *r, rapt__rescoring_kind kind, c
                              .evals = r->run->train.evals,
                              .seed = seed};
   rapt_status status = train_and_score(r, &task, name, nats);
-  rapt__aligned_free(&task);
+  rapt__aligned_task_free(&task);
   return status;
 }

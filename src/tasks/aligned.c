@@ -136,7 +136,7 @@ static rapt_status declare(rapt__aligned_task *t) {
   return status;
 }
 
-rapt_status rapt__aligned_init(rapt__aligned_task *t) {
+rapt_status rapt__aligned_task_init(rapt__aligned_task *t) {
   if (t->net.sources == 0 && (!t->net.history || t->net.bidirectional))
     return rapt__fail(t->ctx, RAPT_EINVAL,
                       "aligned sequences: without a source a network has to read the words before, "
@@ -152,7 +152,7 @@ rapt_status rapt__aligned_init(rapt__aligned_task *t) {
   return declare(t);
 }
 
-void rapt__aligned_free(rapt__aligned_task *t) {
+void rapt__aligned_task_free(rapt__aligned_task *t) {
   if (!t->ctx) return;
   rapt_params_free(t->params);
   rapt__batches_free(&t->train_batches);
@@ -206,7 +206,7 @@ static rapt_status score_sorted(const rapt__aligned_task *t, const rapt__pairs *
   return RAPT_OK;
 }
 
-rapt_status rapt__aligned_score(const rapt__aligned_task *t, const rapt__pairs *pairs, double *out) {
+rapt_status rapt__aligned_task_score(const rapt__aligned_task *t, const rapt__pairs *pairs, double *out) {
   place *order = rapt__new(t->ctx, pairs->count, sizeof *order);
   rapt_plan_cache *plans = NULL;
   rapt_status status = order ? RAPT_OK : RAPT_ENOMEM;
@@ -219,10 +219,10 @@ rapt_status rapt__aligned_score(const rapt__aligned_task *t, const rapt__pairs *
   return status;
 }
 
-rapt_status rapt__aligned_measure(const rapt__aligned_task *t, const rapt__pairs *pairs, double *nats) {
+rapt_status rapt__aligned_task_measure(const rapt__aligned_task *t, const rapt__pairs *pairs, double *nats) {
   double *scores = rapt__new(t->ctx, pairs->count, sizeof *scores), sum = 0;
   int64_t tokens = 0;
-  rapt_status status = scores ? rapt__aligned_score(t, pairs, scores) : RAPT_ENOMEM;
+  rapt_status status = scores ? rapt__aligned_task_score(t, pairs, scores) : RAPT_ENOMEM;
   for (size_t k = 0; k < pairs->count && status == RAPT_OK; k++) {
     sum -= scores[k];
     tokens += tokens_of(pairs, &pairs->at[k]);

@@ -26,19 +26,19 @@ typedef struct rapt__aligned_task {
   int64_t batch, evals;             /* rows of a batch; evaluation batches, at most */
   uint64_t seed;
 
-  /* Filled by rapt__aligned_init */
+  /* Filled by rapt__aligned_task_init */
   rapt_params *params; /* owned */
   rapt__buckets buckets;
   rapt__batches train_batches, valid_batches;
 } rapt__aligned_task;
 
 /* Parameters and functions; free it after a failure too. */
-rapt_status rapt__aligned_init(rapt__aligned_task *t);
-void rapt__aligned_free(rapt__aligned_task *t);
+rapt_status rapt__aligned_task_init(rapt__aligned_task *t);
+void rapt__aligned_task_free(rapt__aligned_task *t);
 
 /* out[k] = ln p of all that sequence k of `pairs` says. RAPT_EINTERRUPTED when the context was asked to stop. */
-rapt_status rapt__aligned_score(const rapt__aligned_task *t, const rapt__pairs *pairs, double *out);
+rapt_status rapt__aligned_task_score(const rapt__aligned_task *t, const rapt__pairs *pairs, double *out);
 /* The same as the mean over all tokens of the sequences: nats. */
-rapt_status rapt__aligned_measure(const rapt__aligned_task *t, const rapt__pairs *pairs, double *nats);
+rapt_status rapt__aligned_task_measure(const rapt__aligned_task *t, const rapt__pairs *pairs, double *nats);
 
 #endif

@@ -16,7 +16,7 @@ static rapt_tensor *logits_of(const rapt__output *out) {
 
 rapt_status rapt__encoder_build(rapt_model *model, rapt_graph *graph, const int64_t key[4], rapt_tensor **outputs,
                                 int *count) {
-  const rapt__encoder *arch = model->arch->encoder;
+  const rapt__encoder_model *arch = model->arch->encoder;
   int64_t rows = key[1], tokens = key[2];
   rapt__encoder_pass pass = pass_of(model, graph, rows, tokens);
   rapt_tensor *x = arch->hidden(&pass);
@@ -36,7 +36,7 @@ rapt_status rapt__encoder_build(rapt_model *model, rapt_graph *graph, const int6
 }
 
 void rapt__encoder_declare(rapt_model *model, rapt_graph *graph) {
-  const rapt__encoder *arch = model->arch->encoder;
+  const rapt__encoder_model *arch = model->arch->encoder;
   rapt__encoder_pass pass = pass_of(model, graph, 1, 1);
   rapt_tensor *x = arch->hidden(&pass);
   if (arch->pooled) arch->pooled(&pass, x);

@@ -276,6 +276,10 @@ rapt_status rapt__specials_add(rapt_tokenizer *t);
  * UTF-8. */
 rapt_status rapt__lowercase(rapt_context *ctx, const char *text, size_t size, char **lower, size_t *lower_size);
 
+/* A tokenizer of words without any yet, whose pieces are the words of a text (rapt_words_options.punctuation); free it after a
+ * failure too. */
+rapt_status rapt__words_new(rapt_context *ctx, bool punctuation, rapt_tokenizer **out);
+
 /* How a characters tokenizer's file cuts a text: one character each, line feeds too. */
 #define RAPT__CHARS_REGEX "[\\s\\S]"
 

@@ -81,11 +81,15 @@ static rapt_status keep_words(rapt_tokenizer *t, const counter *c, const rapt_wo
   return rapt__tokenizer_finish(t, "words");
 }
 
+rapt_status rapt__words_new(rapt_context *ctx, bool punctuation, rapt_tokenizer **out) {
+  RAPT_TRY(rapt__tokenizer_new(ctx, RAPT__WORDLEVEL, out));
+  return rapt__tokenizer_section(*out, RAPT__PRE_TOKENIZER,
+                                 punctuation ? "{\"type\":\"Whitespace\"}" : "{\"type\":\"WhitespaceSplit\"}");
+}
+
 static rapt_status train(counter *c, const char *text, size_t size, const rapt_words_options *options,
                          rapt_tokenizer **t) {
-  RAPT_TRY(rapt__tokenizer_new(c->ctx, RAPT__WORDLEVEL, t));
-  RAPT_TRY(rapt__tokenizer_section(
-      *t, RAPT__PRE_TOKENIZER, options->punctuation ? "{\"type\":\"Whitespace\"}" : "{\"type\":\"WhitespaceSplit\"}"));
+  RAPT_TRY(rapt__words_new(c->ctx, options->punctuation, t));
   RAPT_TRY(rapt__pieces_of(*t, text, size, count_word, c));
   if (options->lowercase) RAPT_TRY(rapt__tokenizer_section(*t, RAPT__NORMALIZER, "{\"type\":\"Lowercase\"}"));
   if (c->count) qsort(c->words, c->count, sizeof *c->words, frequent_first);

@@ -143,16 +143,16 @@ static void torch_agrees(void **state) {
     read_pairs(want, &pairs);
     rapt__aligned_task task = {
         .ctx = ctx, .net = net_of(want), .train = &pairs, .valid = &pairs, .batch = 8, .evals = 1};
-    assert_ok(ctx, rapt__aligned_init(&task));
+    assert_ok(ctx, rapt__aligned_task_init(&task));
     take_parameters(task.params, json_object_get(want, "parameters"));
     log_probs_agree(ctx, &task, want, kind);
     double scores[8];
     rapt_real narrow[8];
-    assert_ok(ctx, rapt__aligned_score(&task, &pairs, scores));
+    assert_ok(ctx, rapt__aligned_task_score(&task, &pairs, scores));
     for (size_t k = 0; k < pairs.count; k++) narrow[k] = (rapt_real)scores[k];
     compare(json_object_get(want, "scores"), kind, "scores", narrow, (int64_t)pairs.count);
     training_agrees(ctx, &task, want, kind);
-    rapt__aligned_free(&task);
+    rapt__aligned_task_free(&task);
     rapt__pairs_free(&pairs);
     close_context(&memory, ctx);
   }

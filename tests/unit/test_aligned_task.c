@@ -54,8 +54,8 @@ static void scores_stand_alone(void **state) {
   rapt__aligned_task t = task_of(ctx, &pairs, true);
   double all[150], single, nats, sum = 0;
   int64_t tokens = 0;
-  assert_ok(ctx, rapt__aligned_init(&t));
-  assert_ok(ctx, rapt__aligned_score(&t, &pairs, all));
+  assert_ok(ctx, rapt__aligned_task_init(&t));
+  assert_ok(ctx, rapt__aligned_task_score(&t, &pairs, all));
   for (size_t k = 0; k < pairs.count; k++) {
     const rapt__pair *p = &pairs.at[k];
     sum -= all[k];
@@ -63,14 +63,14 @@ static void scores_stand_alone(void **state) {
     if (k % 10) continue;
     one.count = one.id_count = 0;
     assert_ok(ctx, rapt__pairs_add(&one, pairs.ids + p->begin[0], p->count[0], pairs.ids + p->begin[1], p->count[1]));
-    assert_ok(ctx, rapt__aligned_score(&t, &one, &single));
+    assert_ok(ctx, rapt__aligned_task_score(&t, &one, &single));
     assert_true(fabs(single - all[k]) < 1e-4);
   }
-  assert_ok(ctx, rapt__aligned_measure(&t, &pairs, &nats));
+  assert_ok(ctx, rapt__aligned_task_measure(&t, &pairs, &nats));
   assert_true(fabs(nats - sum / (double)tokens) < 1e-9);
   rapt_context_interrupt(ctx);
-  assert_fails(ctx, rapt__aligned_score(&t, &pairs, all), RAPT_EINTERRUPTED, "interrupted");
-  rapt__aligned_free(&t);
+  assert_fails(ctx, rapt__aligned_task_score(&t, &pairs, all), RAPT_EINTERRUPTED, "interrupted");
+  rapt__aligned_task_free(&t);
   rapt__pairs_free(&pairs);
   rapt__pairs_free(&one);
   close_context(&memory, ctx);
@@ -82,7 +82,7 @@ static double train(rapt_context *ctx, bool bidirectional) {
   rapt__trainer trainer;
   make(ctx, 9, 200, &pairs);
   rapt__aligned_task t = task_of(ctx, &pairs, bidirectional);
-  assert_ok(ctx, rapt__aligned_init(&t));
+  assert_ok(ctx, rapt__aligned_task_init(&t));
   rapt__trainer_init(&trainer, ctx);
   trainer.task = &t.task;
   trainer.params = t.params;
@@ -97,10 +97,10 @@ static double train(rapt_context *ctx, bool bidirectional) {
                                             .clip = 1,
                                             .optimizer = RAPT_ADAM};
   assert_ok(ctx, rapt__trainer_run(&trainer, false));
-  assert_ok(ctx, rapt__aligned_measure(&t, &pairs, &nats));
+  assert_ok(ctx, rapt__aligned_task_measure(&t, &pairs, &nats));
   assert_true(fabs(trainer.eval_loss - nats) < 1e-3); /* all batches, weighed by their tokens */
   rapt__trainer_free(&trainer);
-  rapt__aligned_free(&t);
+  rapt__aligned_task_free(&t);
   rapt__pairs_free(&pairs);
   return nats;
 }
@@ -125,12 +125,12 @@ static void networks_without_sense_are_refused(void **state) {
   make(ctx, 1, 3, &pairs);
   rapt__aligned_task t = task_of(ctx, &pairs, true);
   t.net.sources = 0;
-  assert_fails(ctx, rapt__aligned_init(&t), RAPT_EINVAL, "without a source");
-  rapt__aligned_free(&t);
+  assert_fails(ctx, rapt__aligned_task_init(&t), RAPT_EINVAL, "without a source");
+  rapt__aligned_task_free(&t);
   t = task_of(ctx, &pairs, true);
   t.valid = &none;
-  assert_fails(ctx, rapt__aligned_init(&t), RAPT_EINVAL, "3 to train on, 0 for validation");
-  rapt__aligned_free(&t);
+  assert_fails(ctx, rapt__aligned_task_init(&t), RAPT_EINVAL, "3 to train on, 0 for validation");
+  rapt__aligned_task_free(&t);
   rapt__pairs_free(&pairs);
   close_context(&memory, ctx);
 }
@@ -138,9 +138,9 @@ static void networks_without_sense_are_refused(void **state) {
 static rapt_status all_of_it(rapt_context *ctx, const rapt__pairs *pairs) {
   double scores[8];
   rapt__aligned_task t = task_of(ctx, pairs, true);
-  rapt_status status = rapt__aligned_init(&t);
-  if (status == RAPT_OK) status = rapt__aligned_score(&t, pairs, scores);
-  rapt__aligned_free(&t);
+  rapt_status status = rapt__aligned_task_init(&t);
+  if (status == RAPT_OK) status = rapt__aligned_task_score(&t, pairs, scores);
+  rapt__aligned_task_free(&t);
   return status;
 }
 
