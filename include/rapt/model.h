@@ -33,14 +33,15 @@ RAPT_API void rapt_model_free(rapt_model *model);
 typedef enum rapt_model_kind {
   RAPT_KIND_LANGUAGE,    /* text: everything in this header */
   RAPT_KIND_TRANSLATION, /* from text to text: <rapt/translate.h> */
-  RAPT_KIND_MUSIC        /* piano rolls: <rapt/music.h> */
+  RAPT_KIND_MUSIC,       /* piano rolls: <rapt/music.h> */
+  RAPT_KIND_ENCODER      /* from text to vectors: <rapt/embed.h> */
 } rapt_model_kind;
 RAPT_API rapt_model_kind rapt_model_get_kind(const rapt_model *model);
 
 RAPT_API rapt_params *rapt_model_params(rapt_model *model);
 RAPT_API const rapt_tokenizer *rapt_model_tokenizer(const rapt_model *model); /* NULL when it has none */
 RAPT_API const char *rapt_model_architecture(const rapt_model *model);
-/* Of a language model; 0 of other kinds. */
+/* Of a language model or an encoder; 0 of other kinds. */
 RAPT_API int64_t rapt_model_context(const rapt_model *model);
 RAPT_API int64_t rapt_model_vocabulary(const rapt_model *model);
 

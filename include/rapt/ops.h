@@ -84,6 +84,10 @@ RAPT_API rapt_tensor *rapt_activate(rapt_tensor *x, rapt_activation activation);
  * NULL, y (…, n). One pass: bias and activation are the product's epilogue. */
 RAPT_API rapt_tensor *rapt_linear(rapt_tensor *x, rapt_tensor *weight, bool transposed, rapt_tensor *bias,
                                   rapt_activation activation);
+/* weight (V, C) is blocks of `size` rows, of which the last may have fewer; each x[i] takes the block ids[i]: y[i] =
+ * weight[ids[i]·size … ids[i]·size + size − 1]·x[i], x (…, C), ids (…) → (…, size). Rows past V give zeros, and so does
+ * an id without a block. */
+RAPT_API rapt_tensor *rapt_block_linear(rapt_tensor *x, rapt_tensor *weight, rapt_tensor *ids, int64_t size);
 /* (B, T, C) with kernel (W, C, F), stride and zero padding on both sides → (B, T', F); T' = (T + 2·padding − W)/stride + 1. */
 RAPT_API rapt_tensor *rapt_conv1d(rapt_tensor *x, rapt_tensor *kernel, rapt_tensor *bias, int64_t stride,
                                   int64_t padding);
@@ -111,6 +115,8 @@ RAPT_API rapt_tensor *rapt_gather(rapt_tensor *x, rapt_tensor *ids);
 /* y (…, n) with y[i, ids[i]] = x[i] and zeros elsewhere, for x (…), ids (…). */
 RAPT_API rapt_tensor *rapt_scatter(rapt_tensor *x, rapt_tensor *ids, int64_t n);
 RAPT_API rapt_tensor *rapt_one_hot(rapt_tensor *ids, int64_t n); /* (…) → (…, n) */
+/* id / divisor and id % divisor; a negative id stays what it is in both. */
+RAPT_API void rapt_divide_ids(rapt_tensor *ids, int64_t divisor, rapt_tensor **quotient, rapt_tensor **rest);
 /* The k largest of the last axis, in falling order (ties: lower index first); *indices int32, may be NULL. k = n sorts. */
 RAPT_API rapt_tensor *rapt_top_k(rapt_tensor *x, int64_t k, rapt_tensor **indices);
 
@@ -151,6 +157,18 @@ RAPT_API rapt_tensor *rapt_attention_qkv(rapt_tensor *qkv, int64_t heads, int64_
 /* Rotary positions (Su et al. 2021): x (B, T, H, D), turned by position·base^(−2i/D); positions int32 (T) or (B, T).
  * halves: pairs are (i, i + D/2), as in Llama; else neighbours, as in GPT-J. */
 RAPT_API rapt_tensor *rapt_rotary(rapt_tensor *x, rapt_tensor *positions, double base, bool halves);
+/* How frequencies are slowed down for texts longer than those of training. LINEAR: all by `factor` (Chen et al. 2023). LLAMA3: those
+ * with a wave longer than original/low by `factor`, those with one shorter than original/high not at all, in between
+ * blended (Llama 3.1's, Dubey et al. 2024). */
+typedef enum rapt_rotary_scaling { RAPT_ROTARY_PLAIN, RAPT_ROTARY_LINEAR, RAPT_ROTARY_LLAMA3 } rapt_rotary_scaling;
+typedef struct rapt_rotary_options {
+  double base;
+  bool halves;
+  rapt_rotary_scaling scaling;
+  double factor;              /* LINEAR, LLAMA3: above 0 */
+  double low, high, original; /* LLAMA3: low < high; original: positions in training */
+} rapt_rotary_options;
+RAPT_API rapt_tensor *rapt_rotary_scaled(rapt_tensor *x, rapt_tensor *positions, const rapt_rotary_options *options);
 /* (T, C): sines in even and cosines in odd columns (Vaswani et al. 2017, §3.5); a constant. */
 RAPT_API rapt_tensor *rapt_sinusoid(rapt_graph *graph, int64_t t, int64_t c);
 /* Which row of a table of relative positions belongs to each query and key: int32 (Tq, Tk) for positions int32 (Tq) of the
@@ -165,6 +183,8 @@ RAPT_API rapt_tensor *rapt_relative_buckets(rapt_tensor *positions, int64_t keys
 /* A key/value cache: copies x (B, T, …) over rows at, at + 1, … of `cache` (B, capacity, …), a parameter of a store that no
  * optimizer sees, and returns the whole cache. `at` is int32 (), or NULL for 0; rows past the capacity are dropped. No gradient. */
 RAPT_API rapt_tensor *rapt_cache_write(rapt_tensor *cache, rapt_tensor *x, rapt_tensor *at);
+/* The same as a ring: row i goes to (at + i) mod capacity, so that the cache keeps the last `capacity` rows. */
+RAPT_API rapt_tensor *rapt_cache_write_ring(rapt_tensor *cache, rapt_tensor *x, rapt_tensor *at);
 
 /* ---- Recurrent layers --------------------------------------------------------------------------------------------- */
 /* With a_k = W_k·x_t + b_k + U_k·h_(t−1) + d_k for gate k, W, U the blocks of w_ih, w_hh and b, d those of b_ih, b_hh:
@@ -196,6 +216,21 @@ typedef struct rapt_recurrent_options {
  * y (T, B, P). Time comes first, since a step's rows then lie together. */
 RAPT_API rapt_tensor *rapt_recurrent(rapt_tensor *x, rapt_tensor *w_ih, rapt_tensor *w_hh, rapt_tensor *b_ih,
                                      rapt_tensor *b_hh, const rapt_recurrent_options *options);
+
+/* ---- Alignments --------------------------------------------------------------------------------------------------- */
+typedef struct rapt_hmm_options {
+  rapt_tensor **prior;     /* where not NULL: gets log p(state j at i | words before i), (B, I, J); no gradient */
+  rapt_tensor **posterior; /* where not NULL: gets p(state j at i | all words), (B, I, J); no gradient */
+} rapt_hmm_options;
+/* A hidden Markov model whose word i comes from one of J states: Σ over all paths j_1 … j_I of Π_i p(j_i | j_(i−1)) p(word i | j_i),
+ * by the forward recursion, in logarithms (Rabiner 1989). emission (B, I, J), start (B, J), move (B, I, J, J) from the state
+ * before (move[b, 0] is not read), all logarithms; lengths, counts int32 (B): states and words of a row, brought into 1 … J
+ * and 1 … I → (B), the logarithm of the sum. */
+RAPT_API rapt_tensor *rapt_hmm_forward(rapt_tensor *emission, rapt_tensor *start, rapt_tensor *move,
+                                       rapt_tensor *lengths, rapt_tensor *counts, const rapt_hmm_options *options);
+/* The path with the largest term of that sum: int32 (B, I), −1 past a row's words; ties go to the lower state. No gradient. */
+RAPT_API rapt_tensor *rapt_hmm_best(rapt_tensor *emission, rapt_tensor *start, rapt_tensor *move, rapt_tensor *lengths,
+                                    rapt_tensor *counts);
 
 /* ---- Updates ------------------------------------------------------------------------------------------------------ */
 typedef enum rapt_optimizer {

@@ -5,6 +5,7 @@
 #include <rapt/align.h>
 #include <rapt/base.h>
 #include <rapt/data.h>
+#include <rapt/embed.h>
 #include <rapt/explain.h>
 #include <rapt/graph.h>
 #include <rapt/metrics.h>
@@ -13,6 +14,7 @@
 #include <rapt/ops.h>
 #include <rapt/parallel.h>
 #include <rapt/recipe.h>
+#include <rapt/rescore.h>
 #include <rapt/runs.h>
 #include <rapt/sweep.h>
 #include <rapt/system.h>

@@ -27,11 +27,22 @@ static const char *last_part(const char *name) {
   return dot ? dot + 1 : name;
 }
 
+/* Is it one of the names in config.json, or the last part of one? */
+static bool has_hf_name(const rapt__key *key, const char *name) {
+  size_t n = strlen(name);
+  if (n == 0) return false;
+  for (const char *at = key->hf; at && (at = strstr(at, name)) != NULL; at++) {
+    bool begins = at == key->hf || at[-1] == '|' || at[-1] == '.' || at[-1] == '?';
+    if (begins && (at[n] == 0 || at[n] == '|')) return true;
+  }
+  return false;
+}
+
 /* The known key that was meant: by its Hugging Face name, by the whole name, or by the part after the last dot ("layers"
  * for "model.layers"). */
 static const char *guess(const char *name, const rapt__key *const *keys, const char **names, size_t count) {
   for (size_t i = 0; i < count; i++) {
-    if (keys[i]->hf && strcmp(keys[i]->hf, name) == 0) return keys[i]->name;
+    if (has_hf_name(keys[i], name)) return keys[i]->name;
     names[i] = keys[i]->name;
   }
   const char *near = rapt__nearest(name, names, count);
@@ -179,7 +190,8 @@ static rapt_status set_value(const setting *s) {
   case RAPT__KEY_INT: return set_int(s);
   case RAPT__KEY_REAL: return set_real(s);
   case RAPT__KEY_BOOL: return set_bool(s);
-  case RAPT__KEY_TEXT: return set_text(s);
+  case RAPT__KEY_TEXT:
+  case RAPT__KEY_LIST: return set_text(s);
   case RAPT__KEY_CHOICE: return set_choice(s);
   }
   return rapt__fail(s->ctx, RAPT_EINVAL, "%s: the key \"%s\" has no known type", s->where, s->key->name);
@@ -189,7 +201,7 @@ rapt_status rapt__config_defaults(rapt_context *ctx, rapt__arena *arena, const r
   for (size_t i = 0; i < count; i++) {
     for (const rapt__key *key = configs[i].keys; key->name; key++) {
       setting s = {ctx, arena, key, key->initial, "default", (char *)configs[i].values + key->offset};
-      if (key->type == RAPT__KEY_TEXT && !key->initial)
+      if ((key->type == RAPT__KEY_TEXT || key->type == RAPT__KEY_LIST) && !key->initial)
         *(const char **)s.field = "";
       else if (!key->initial)
         return rapt__fail(ctx, RAPT_EINVAL, "default: the key \"%s\" has none", key->name);
@@ -237,7 +249,8 @@ rapt_status rapt__config_print(rapt__text *out, const rapt__key *key, const void
   case RAPT__KEY_INT: return rapt__text_addf(out, "%" PRId64, *(const int64_t *)field);
   case RAPT__KEY_REAL: return print_real(out, *(const double *)field);
   case RAPT__KEY_BOOL: return rapt__text_addf(out, "%s", *(const bool *)field ? "true" : "false");
-  case RAPT__KEY_TEXT: {
+  case RAPT__KEY_TEXT:
+  case RAPT__KEY_LIST: {
     const char *text = *(const char *const *)field;
     return rapt__text_addf(out, "%s", text ? text : "");
   }

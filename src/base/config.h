@@ -10,18 +10,22 @@ typedef enum rapt__key_type {
   RAPT__KEY_REAL,   /* double */
   RAPT__KEY_BOOL,   /* bool; true/false, yes/no, on/off, 1/0 */
   RAPT__KEY_TEXT,   /* const char *, kept in the config's arena; NULL is "" */
+  RAPT__KEY_LIST,   /* the same, words with commas between them; an array of texts in config.json */
   RAPT__KEY_CHOICE, /* int: the index of one of `choices` */
 } rapt__key_type;
 
 typedef struct rapt__key {
   const char *name; /* "model.layers" */
-  const char *hf;   /* "n_layer" in config.json, or NULL */
+  /* "n_layer" in config.json, or NULL. "a.b" is b of the object a; of "a|b" the first that is there counts, and a is written;
+   * "?a" is written only where the value is not what its absence means. */
+  const char *hf;
   rapt__key_type type;
   size_t offset;              /* of the field in the struct */
   const char *initial;        /* default, as text */
   double min, max;            /* of numbers, both ends allowed; min == max: no limit */
   const char *const *choices; /* NULL-terminated, for RAPT__KEY_CHOICE */
   const char *help;
+  const char *absent; /* what it means that config.json lacks it, as text; NULL: the default */
 } rapt__key;
 
 /* A table and the struct that it describes. Several tables make one name space. */

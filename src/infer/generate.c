@@ -104,7 +104,8 @@ rapt_status rapt_model_generate(rapt_model *model, const char *prompt, size_t si
   if (status == RAPT_OK) {
     if (count) memcpy(g.ids, encoded, (size_t)count * sizeof *g.ids);
     g.count = count ? count : 1;
-    status = run(&g);
+    if (model->arch->has_cache && !options->no_cache) status = rapt__model_reserve(model, g.count + options->tokens);
+    if (status == RAPT_OK) status = run(&g);
   }
   rapt__free(ctx, encoded);
   rapt__free(ctx, g.ids);

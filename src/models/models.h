@@ -4,6 +4,7 @@
 #define RAPT_SRC_MODELS_H
 
 #include "base/config.h"
+#include "models/encoder.h"
 #include "models/music.h"
 #include "models/seq2seq.h"
 #include "nn/nn.h"
@@ -19,6 +20,7 @@ typedef struct rapt__lm_pass {
   /* With a key/value cache (generation): the store of caches, the position of tokens[:, 0], and how many tokens the caches
    * hold afterwards. For T > 1 the pass begins a sequence (start = 0). */
   rapt_params *caches;
+  int64_t capacity;    /* tokens that caches must have room for: at most the context */
   rapt_tensor *start;  /* int32 () */
   rapt_tensor *filled; /* int32 (B) */
 } rapt__lm_pass;
@@ -31,10 +33,17 @@ typedef struct rapt__model {
   /* Endings of names of tensors in its files that are no parameters, NULL-terminated, or NULL: such that can be anything
    * (buffers, copies of tied weights), and such that have to be all zero, since they are not computed with. */
   const char *const *hf_unread, *const *hf_zero;
+  /* Pairs: another name that files may have a parameter under, or a copy of it beside it, and the parameter's;
+   * NULL-terminated, or NULL. */
+  const char *const *hf_tied;
+  const char *const *hf_renamed; /* pairs: an ending of names in older files, and what it is today; or NULL */
+  const char *const
+      *hf_optional;      /* endings of parameters that files may lack, which then stay as they start; or NULL */
   const rapt__key *keys; /* of its config struct */
   size_t config_size;
-  /* Fills in settings that follow from others, for classes whose config.json cannot leave them open; or NULL. */
-  void (*settle)(void *config);
+  /* Fills in settings that follow from others, for classes whose config.json cannot leave them open; or NULL. Texts go into
+   * the arena. */
+  rapt_status (*settle)(rapt_context *ctx, rapt__arena *arena, void *config);
   /* Checks settings against each other; the sentence names the key. */
   rapt_status (*check)(rapt_context *ctx, const void *config);
   /* Hidden states (B, T, C) before the output head, and the head's weight (V, C), for a language model. */
@@ -47,6 +56,7 @@ typedef struct rapt__model {
       *seq2seq;             /* a sequence-to-sequence architecture: then `hidden` is NULL, and context and vocabulary
                                  * are the target's; or NULL */
   const rapt__music *music; /* a model of piano rolls: then `hidden`, `context` and `vocabulary` are NULL; or NULL */
+  const rapt__encoder *encoder; /* an encoder: then `hidden` is NULL; or NULL */
 } rapt__model;
 
 extern const rapt__model *const rapt__models[];        /* then NULL */

@@ -4,10 +4,21 @@
 #include <math.h>
 
 typedef struct rotary_attr {
-  double base;
-  bool halves;
+  rapt_rotary_options options;
   real sign; /* −1 turns back: the gradient */
 } rotary_attr;
+
+/* Radians that pair i of d/2 turns by from one position to the next. */
+static double rate_of(const rapt_rotary_options *o, int64_t i, int64_t d) {
+  double rate = pow(o->base, -2.0 * (double)i / (double)d);
+  if (o->scaling == RAPT_ROTARY_LINEAR) return rate / o->factor;
+  if (o->scaling != RAPT_ROTARY_LLAMA3) return rate;
+  double waves = o->original * rate / (2 * acos(-1)); /* in the texts of training */
+  if (waves < o->low) return rate / o->factor;
+  if (waves > o->high) return rate;
+  double share = (waves - o->low) / (o->high - o->low);
+  return (1 - share) * rate / o->factor + share * rate;
+}
 
 /* Phase 0 makes cosines and sines for every row of positions, phase 1 turns every (batch, time). */
 static void rotary_split(const rapt__node *node, const k_kernels *k, rapt__split *split) {
@@ -30,7 +41,7 @@ static void rotary_forward(const rapt__call *call) {
   if (call->phase == 0) {
     const int32_t *positions = call->in[1];
     for (int64_t i = 0; i < d / 2; i++) {
-      double rate = pow(t->base, -2.0 * (double)i / (double)d);
+      double rate = rate_of(&t->options, i, d);
       for (int64_t p = call->begin; p < call->end; p++) {
         table[p * d + 2 * i] = (real)cos(positions[p] * rate);
         table[p * d + 2 * i + 1] = (real)sin(positions[p] * rate);
@@ -42,7 +53,7 @@ static void rotary_forward(const rapt__call *call) {
     const real *cs = table + r % call->node->in[1]->size * d;
     for (int64_t h = 0; h < heads; h++) {
       int64_t at = (r * heads + h) * d;
-      call->k->rotate(d, t->halves, t->sign, cs, RAPT__IN(call, 0) + at, RAPT__OUT(call, 0) + at);
+      call->k->rotate(d, t->options.halves, t->sign, cs, RAPT__IN(call, 0) + at, RAPT__OUT(call, 0) + at);
     }
   }
 }
@@ -61,6 +72,7 @@ static rapt_tensor *rotary_sample(rapt_graph *graph, int i) {
   rapt_tensor *x = rapt__sample(graph, "x", RAPT_F32, -1, 1, RAPT__DIMS(2, 3, 2, 6));
   rapt_tensor *p = i & 1 ? rapt__sample(graph, "p", RAPT_I32, 0, 9, RAPT__DIMS(2, 3))
                          : rapt__sample(graph, "p", RAPT_I32, 0, 9, RAPT__DIMS(3));
+  if (i == 4) return rapt_rotary_scaled(x, p, &(rapt_rotary_options){100, true, RAPT_ROTARY_LLAMA3, 8, 1, 4, 20});
   return rapt_rotary(x, p, 100, i & 2);
 }
 
@@ -69,10 +81,14 @@ const rapt__op rapt__op_rotary = {.name = "rotary",
                                   .split = rotary_split,
                                   .forward = rotary_forward,
                                   .grad = rotary_grad,
-                                  .samples = 4,
+                                  .samples = 5,
                                   .sample = rotary_sample};
 
 rapt_tensor *rapt_rotary(rapt_tensor *x, rapt_tensor *positions, double base, bool halves) {
+  return rapt_rotary_scaled(x, positions, &(rapt_rotary_options){.base = base, .halves = halves});
+}
+
+rapt_tensor *rapt_rotary_scaled(rapt_tensor *x, rapt_tensor *positions, const rapt_rotary_options *options) {
   if (rapt__poisoned(x) || rapt__poisoned(positions)) return &x->graph->poison;
   bool fits = x->ndim == 4 && x->dim[3] % 2 == 0 && positions->dtype == RAPT_I32 &&
               (positions->size == x->dim[1] || positions->size == x->dim[0] * x->dim[1]);
@@ -80,7 +96,11 @@ rapt_tensor *rapt_rotary(rapt_tensor *x, rapt_tensor *positions, double base, bo
     return rapt__poison(x->graph, RAPT_ESHAPE,
                         "rotary: x %s must be (B, T, H, D) with even D, positions %s (T) or (B, T)",
                         rapt__shape_text(x), rapt__shape_text(positions));
-  return rotate(x, positions, (rotary_attr){base, halves, 1});
+  if ((options->scaling != RAPT_ROTARY_PLAIN && !(options->factor > 0)) ||
+      (options->scaling == RAPT_ROTARY_LLAMA3 && !(options->low < options->high && options->original > 0)))
+    return rapt__poison(x->graph, RAPT_EINVAL, "rotary: the factor %g, low %g, high %g or original %g is out of range",
+                        options->factor, options->low, options->high, options->original);
+  return rotate(x, positions, (rotary_attr){*options, 1});
 }
 
 static void sinusoid_forward(const rapt__call *call) {

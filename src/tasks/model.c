@@ -1,16 +1,23 @@
 /* Models: making them; forward plans and evaluation of language models. */
 #include "tasks/model.h"
 
+#include "tasks/encoder.h"
+
 #include <math.h>
 #include <rapt/music.h>
 #include <string.h>
 
 rapt_model_kind rapt_model_get_kind(const rapt_model *model) {
-  return model->arch->music ? RAPT_KIND_MUSIC : model->arch->seq2seq ? RAPT_KIND_TRANSLATION : RAPT_KIND_LANGUAGE;
+  const rapt__model *arch = model->arch;
+  return arch->music     ? RAPT_KIND_MUSIC
+         : arch->seq2seq ? RAPT_KIND_TRANSLATION
+         : arch->encoder ? RAPT_KIND_ENCODER
+                         : RAPT_KIND_LANGUAGE;
 }
 
 static rapt_status build_pass(void *user, rapt_graph *graph, const int64_t key[4], rapt_tensor **outputs, int *count) {
   rapt_model *model = user;
+  if (model->arch->encoder) return rapt__encoder_build(model, graph, key, outputs, count);
   int64_t t = key[1];
   rapt_tensor *head;
   rapt__lm_pass pass = {.graph = graph, .params = model->params, .config = model->config};
@@ -18,6 +25,7 @@ static rapt_status build_pass(void *user, rapt_graph *graph, const int64_t key[4
   pass.positions = rapt_input(graph, "positions", RAPT_I32, 1, &t);
   if (key[0] == RAPT__PASS_CACHE) {
     pass.caches = model->caches;
+    pass.capacity = model->capacity;
     pass.start = rapt_input(graph, "start", RAPT_I32, 0, NULL);
     pass.filled = rapt_input(graph, "filled", RAPT_I32, 1, (int64_t[]){1});
   }
@@ -27,6 +35,35 @@ static rapt_status build_pass(void *user, rapt_graph *graph, const int64_t key[4
   *count = 1;
   if (model->caches && rapt_params_count(model->caches) > 0 && !model->caches->started)
     return rapt_params_start(model->caches, 0);
+  return RAPT_OK;
+}
+
+/* No plans yet, and caches that grow when a plan is made. */
+static rapt_status make_plans(rapt_model *model) {
+  rapt_params *caches = NULL;
+  rapt_plan_cache *plans;
+  if (model->arch->has_cache) RAPT_TRY(rapt_params_new(model->ctx, &caches));
+  rapt_status status = rapt_plan_cache_new(model->ctx, build_pass, model, 4, NULL, &plans);
+  if (status != RAPT_OK) {
+    rapt_params_free(caches);
+    return status;
+  }
+  rapt_plan_cache_free(model->plans);
+  rapt_params_free(model->caches);
+  model->plans = plans;
+  model->caches = caches;
+  return RAPT_OK;
+}
+
+/* Contexts of pretrained models are long, and texts seldom so: caches begin with room for FIRST tokens and grow twofold. */
+rapt_status rapt__model_reserve(rapt_model *model, int64_t tokens) {
+  enum { FIRST = 1024 };
+  int64_t context = rapt_model_context(model), room = model->capacity ? model->capacity : FIRST;
+  while (room < tokens && room < context) room *= 2;
+  if (room > context) room = context;
+  if (room <= model->capacity) return RAPT_OK;
+  RAPT_TRY(make_plans(model));
+  model->capacity = room;
   return RAPT_OK;
 }
 
@@ -58,8 +95,7 @@ rapt_status rapt__model_empty_pair(rapt_context *ctx, const rapt__model *arch, r
   rapt__arena_init(&model->arena, ctx);
   model->config = rapt__arena_new(&model->arena, 1, arch->config_size);
   rapt_status status = model->config ? rapt_params_new(ctx, &model->params) : RAPT_ENOMEM;
-  if (status == RAPT_OK && arch->has_cache) status = rapt_params_new(ctx, &model->caches);
-  if (status == RAPT_OK) status = rapt_plan_cache_new(ctx, build_pass, model, 4, NULL, &model->plans);
+  if (status == RAPT_OK) status = make_plans(model);
   rapt__config config = {arch->keys, model->config};
   if (status == RAPT_OK) status = rapt__config_defaults(ctx, &model->arena, &config, 1);
   if (status == RAPT_OK) set_vocabularies(model);
@@ -88,10 +124,11 @@ static void declare_language_model(rapt_model *model, rapt_graph *graph) {
 }
 
 static void declare_pair(rapt_model *model, rapt_graph *graph) {
-  int64_t one[2] = {1, 1};
+  /* Two source tokens, since a net that joins neighbours has layers that a single one does not reach. */
+  int64_t one[2] = {1, 1}, two[2] = {1, model->arch->context(model->config) > 1 ? 2 : 1};
   rapt__encoded encoded = {.count = 0};
   rapt__seq2seq_pass pass = {.graph = graph, .params = model->params, .config = model->config};
-  pass.source = rapt_input(graph, "source", RAPT_I32, 2, one);
+  pass.source = rapt_input(graph, "source", RAPT_I32, 2, two);
   pass.source_lengths = rapt_input(graph, "source_lengths", RAPT_I32, 1, one);
   pass.target = rapt_input(graph, "target", RAPT_I32, 2, one);
   pass.target_lengths = rapt_input(graph, "target_lengths", RAPT_I32, 1, one);
@@ -100,12 +137,14 @@ static void declare_pair(rapt_model *model, rapt_graph *graph) {
 }
 
 rapt_status rapt__model_declare(rapt_model *model) {
-  if (model->arch->settle) model->arch->settle(model->config);
+  if (model->arch->settle) RAPT_TRY(model->arch->settle(model->ctx, &model->arena, model->config));
   RAPT_TRY(model->arch->check(model->ctx, model->config));
   rapt_graph *graph;
   RAPT_TRY(rapt_graph_new(model->ctx, &graph));
   if (model->arch->seq2seq)
     declare_pair(model, graph);
+  else if (model->arch->encoder)
+    rapt__encoder_declare(model, graph);
   else if (model->arch->music)
     declare_music(model, graph);
   else
@@ -179,6 +218,9 @@ rapt_status rapt__model_is_language(const rapt_model *model) {
     return rapt__fail(model->ctx, RAPT_EUNSUPPORTED,
                       "the model writes music (%s) and is no language model; `rapt generate` runs it",
                       model->arch->name);
+  if (model->arch->encoder)
+    return rapt__fail(model->ctx, RAPT_EUNSUPPORTED,
+                      "the model embeds texts (%s) and is no language model that continues them", model->arch->name);
   if (!model->arch->seq2seq) return RAPT_OK;
   return rapt__fail(model->ctx, RAPT_EUNSUPPORTED,
                     "the model translates (%s) and is no language model; `rapt translate` runs it", model->arch->name);
@@ -202,6 +244,10 @@ rapt_status rapt__model_pass(rapt_model *model, int mode, const int32_t *ids, in
       return rapt__fail(model->ctx, RAPT_EINVAL, "token %d at position %lld is outside the vocabulary of %lld", ids[i],
                         (long long)i, (long long)vocabulary);
   rapt_plan *plan;
+  if (mode == RAPT__PASS_CACHE && start == 0) RAPT_TRY(rapt__model_reserve(model, count));
+  if (mode == RAPT__PASS_CACHE && start + count > model->capacity)
+    return rapt__fail(model->ctx, RAPT_EINVAL, "%lld tokens at position %lld do not fit caches for %lld",
+                      (long long)count, (long long)start, (long long)model->capacity);
   RAPT_TRY(rapt_plan_cache_get(model->plans, (int64_t[4]){mode, count}, &plan));
   memcpy(rapt_plan_data(plan, rapt_plan_find(plan, "tokens")), ids, (size_t)count * sizeof *ids);
   int32_t *positions = rapt_plan_data(plan, rapt_plan_find(plan, "positions"));

@@ -2,7 +2,7 @@
 #ifndef RAPT_SRC_TASKS_MODEL_H
 #define RAPT_SRC_TASKS_MODEL_H
 
-#include <rapt/model.h>
+#include <rapt/embed.h>
 #include "graph/params.h"
 #include "models/models.h"
 
@@ -15,6 +15,9 @@ struct rapt_model {
   rapt_tokenizer *tokenizer;        /* owned, or NULL; of a translator: of the target */
   rapt_tokenizer *source_tokenizer; /* owned: of a translator's source; NULL: `tokenizer` reads both sides */
   rapt_params *caches;              /* owned: key/value caches, made when first asked for */
+  int64_t capacity;                 /* tokens that they have room for */
+  rapt_embed_options embed;         /* of an encoder: what its directory says */
+  bool is_part;                     /* was read from the directory of a larger model, whose text model it is */
   rapt_plan_cache *plans;           /* owned: forward passes by (mode, B, T) */
 };
 
@@ -28,6 +31,8 @@ rapt_status rapt__model_is_music(const rapt_model *model);
  * is the plan's own memory, valid until the next pass. */
 rapt_status rapt__model_pass(rapt_model *model, int mode, const int32_t *ids, int64_t count, int64_t start,
                              const real **logits);
+/* Makes room in the caches for at least so many tokens of a sequence that has not begun; the context is the most. */
+rapt_status rapt__model_reserve(rapt_model *model, int64_t tokens);
 /* Special ids of translators made here (rapt_tokenizer_train_words, rapt_tokenizer_add_specials). */
 enum { RAPT__BOS, RAPT__PAD, RAPT__EOS, RAPT__UNK };
 
@@ -40,7 +45,8 @@ rapt_status rapt__model_empty_pair(rapt_context *ctx, const rapt__model *arch, r
 const rapt_tokenizer *rapt__model_source(const rapt_model *model);
 /* Declares the parameters by building one small pass; the config is checked first. */
 rapt_status rapt__model_declare(rapt_model *model);
-/* Replaces parameters by the tensors of a file, by name; every one must be there. */
+/* Replaces parameters by the tensors of a file, by the names that files of the class have; 16-bit floats are widened. RAPT_EFORMAT
+ * says how many are there, which are missing and which belong to no parameter. Of tied weights one is enough. */
 rapt_status rapt__model_read_weights(rapt_model *model, const char *path);
 /* Encodes a text with the model's tokenizer; *ids is freed with rapt__free. */
 rapt_status rapt__model_encode(const rapt_model *model, const char *text, size_t size, int32_t **ids, int64_t *count);

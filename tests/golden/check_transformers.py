@@ -5,6 +5,7 @@
     check_transformers.py DIRECTORY --logits FILE   compares with a JSON file {"ids": [...], "logits": [...]}
     check_transformers.py DIRECTORY --like OTHER    compares with another directory on random tokens
 
+The golden tests save what they loaded into the folder RAPT_SAVED, for the last form.
 Needs torch and transformers."""
 import argparse
 import json
@@ -12,13 +13,15 @@ import pathlib
 import sys
 
 import torch
-from transformers import GPT2LMHeadModel
+import transformers
 
 TOLERANCE = 1e-4
 
 
 def load(directory):
-    model, info = GPT2LMHeadModel.from_pretrained(directory, output_loading_info=True)
+    """By the class that config.json names, which may be missing no tensor and find none that it does not know."""
+    name = json.loads((directory / "config.json").read_text(encoding="utf-8"))["architectures"][0]
+    model, info = getattr(transformers, name).from_pretrained(directory, output_loading_info=True)
     for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         names = [str(name) for name in info.get(kind, ()) if str(name) != "lm_head.weight"]
         if names:
@@ -27,8 +30,12 @@ def load(directory):
 
 
 def logits_of(model, ids):
+    """Logits, or an encoder's states; a sequence-to-sequence model gets the ids on both sides."""
+    rows = torch.tensor(ids).reshape(-1, len(ids[0]) if isinstance(ids[0], list) else len(ids))
+    more = {"decoder_input_ids": rows.flip(1)} if model.config.is_encoder_decoder else {}
     with torch.no_grad():
-        return model(torch.tensor(ids).reshape(-1, len(ids[0]) if isinstance(ids[0], list) else len(ids))).logits
+        out = model(rows, **more)
+    return out.logits if "logits" in out else out.last_hidden_state
 
 
 def compare(got, want):
@@ -53,7 +60,7 @@ def main():
         compare(logits_of(model, data["ids"]), torch.tensor(data["logits"]))
     elif arguments.like:
         torch.manual_seed(0)
-        ids = torch.randint(0, model.config.vocab_size, (4, model.config.n_positions)).tolist()
+        ids = torch.randint(0, model.config.vocab_size, (4, min(getattr(model.config, "max_position_embeddings", 16), 64))).tolist()
         compare(logits_of(model, ids), logits_of(load(arguments.like), ids))
     elif arguments.ids:
         best = logits_of(model, arguments.ids)[0, -1].sort(descending=True)

@@ -1,188 +1,26 @@
-/* A GPT-2 directory as transformers saves it, against what PyTorch computes with it (tests/golden/make_gpt2.py): logits, the
- * loss, the gradient of every parameter, ten steps of AdamW, at every kernel level. */
-#include "unit/unit.h"
-
-#include "kernels/kernels.h"
-#include "tasks/model.h"
-
-#include <jansson.h>
-#include <math.h>
-#include <rapt/model.h>
-#include <rapt/ops.h>
+/* A GPT-2 directory as transformers saves it, against what PyTorch computes with it (tests/golden/make_gpt2.py). */
+#include "golden/model_golden.h"
 
 #define DIRECTORY "tests/golden/gpt2-tiny"
 
-enum { BATCH = 2, TIME = 12, VOCABULARY = 30 };
-
-typedef struct golden {
-  counted_memory memory;
-  rapt_context *ctx;
-  rapt_model *model;
-  json_t *expected;
-} golden;
-
-static void begin(golden *g) {
-  json_error_t error;
-  g->expected = json_load_file(DIRECTORY "/expected.json", 0, &error);
-  if (!g->expected)
-    fail_msg("%s:%d: %s (the test runs in the root of the sources)", error.source, error.line, error.text);
-  g->ctx = counted_context(&g->memory, 2);
-  assert_ok(g->ctx, rapt_model_load(g->ctx, DIRECTORY, &g->model));
-  assert_int_equal(rapt_model_context(g->model), TIME);
-  assert_int_equal(rapt_model_vocabulary(g->model), VOCABULARY);
-}
-
-static void end(golden *g) {
-  rapt_model_free(g->model);
-  json_decref(g->expected);
-  close_context(&g->memory, g->ctx);
-}
-
-static double number(const json_t *list, size_t i) {
-  const json_t *value = json_array_get(list, i);
-  if (!json_is_number(value)) fail_msg("expected.json: number %zu of a list is missing", i);
-  return json_number_value(value);
-}
-
-static void read_ids(const golden *g, const char *name, int32_t *ids) {
-  const json_t *rows = json_object_get(g->expected, name);
-  for (size_t b = 0; b < BATCH; b++)
-    for (size_t t = 0; t < TIME; t++) ids[b * TIME + t] = (int32_t)number(json_array_get(rows, b), t);
-}
-
-static void assert_near(const char *what, double got, double want, double tolerance) {
-  if (!(fabs(got - want) <= tolerance))
-    fail_msg("%s is %.9g, PyTorch has %.9g (allowed %g)", what, got, want, tolerance);
-}
-
-/* A plan of the loss, its gradient and, when wanted, an update. */
-typedef struct training {
-  rapt_graph *graph;
-  rapt_plan *plan;
-  rapt_tensor *logits, *loss, *gradient, *lr, *count, *norm;
-} training;
-
-static void build(const golden *g, const char *cpu, bool update, training *t) {
-  *t = (training){0};
-  int64_t dims[2] = {BATCH, TIME};
-  assert_ok(g->ctx, rapt_graph_new(g->ctx, &t->graph));
-  rapt_params *params = rapt_model_params(g->model);
-  rapt__lm_pass pass = {.graph = t->graph, .params = params, .config = g->model->config, .training = true};
-  pass.tokens = rapt_input(t->graph, "tokens", RAPT_I32, 2, dims);
-  rapt_tensor *labels = rapt_input(t->graph, "labels", RAPT_I32, 2, dims), *head;
-  pass.positions = rapt_input(t->graph, "positions", RAPT_I32, 1, dims + 1);
-  rapt_tensor *x = g->model->arch->hidden(&pass, &head);
-  t->logits = rapt_tap(rapt_linear(x, head, true, NULL, RAPT_IDENTITY), "logits");
-  t->loss = rapt_cross_entropy(t->logits, labels, NULL);
-  t->gradient = rapt_grad_params(t->loss, params);
-  rapt_tensor *outputs[3] = {t->loss, t->gradient};
-  if (update) {
-    t->lr = rapt_input(t->graph, "lr", RAPT_F32, 0, NULL);
-    t->count = rapt_input(t->graph, "count", RAPT_F32, 0, NULL);
-    rapt_update_options options = {
-        .method = RAPT_ADAMW, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .weight_decay = 0.1, .clip = 1};
-    outputs[2] = t->norm = rapt_update(params, t->gradient, t->lr, t->count, &options);
-  }
-  rapt_plan_options options = {.cpu = cpu};
-  assert_ok(g->ctx, rapt_plan_new(t->graph, outputs, update ? 3 : 2, &options, &t->plan));
-  read_ids(g, "ids", rapt_plan_data(t->plan, pass.tokens));
-  read_ids(g, "labels", rapt_plan_data(t->plan, labels));
-  int32_t *positions = rapt_plan_data(t->plan, pass.positions);
-  for (int i = 0; i < TIME; i++) positions[i] = i;
-}
-
-static void drop(training *t) {
-  rapt_plan_free(t->plan);
-  rapt_graph_free(t->graph);
-}
-
 static void test_logits(void **state) {
   (void)state;
-  golden g;
-  begin(&g);
-  int32_t ids[BATCH * TIME];
-  float logits[TIME * VOCABULARY];
-  read_ids(&g, "ids", ids);
-  const json_t *want = json_object_get(g.expected, "logits");
-  assert_int_equal(json_array_size(want), BATCH * TIME * VOCABULARY);
-  for (size_t b = 0; b < BATCH; b++) {
-    assert_ok(g.ctx, rapt_model_logits(g.model, ids + b * TIME, TIME, logits));
-    for (size_t i = 0; i < TIME * VOCABULARY; i++)
-      assert_near("a logit", (double)logits[i], number(want, b * TIME * VOCABULARY + i), 1e-4);
-  }
-  /* A shorter input has the same first logits: nothing looks ahead. */
-  assert_ok(g.ctx, rapt_model_logits(g.model, ids, 5, logits));
-  for (size_t i = 0; i < 5 * VOCABULARY; i++) assert_near("a logit of 5", (double)logits[i], number(want, i), 1e-4);
-  end(&g);
-}
-
-/* Relative to the element, with a floor of the parameter's largest: an element near 0 is the difference of larger ones. */
-static void compare_gradients(const golden *g, const real *gradient) {
-  const rapt_params *params = rapt_model_params(g->model);
-  const json_t *all = json_object_get(g->expected, "gradients");
-  assert_int_equal(json_object_size(all), params->count);
-  for (size_t i = 0; i < params->count; i++) {
-    const rapt__param *p = params->items[i];
-    const json_t *want = json_object_get(all, p->name);
-    if ((int64_t)json_array_size(want) != p->size) fail_msg("expected.json: no gradient of %s", p->name);
-    double most = 0;
-    for (size_t j = 0; j < (size_t)p->size; j++) most = fmax(most, fabs(number(want, j)));
-    assert_true(most > 0);
-    for (size_t j = 0; j < (size_t)p->size; j++) {
-      char what[300];
-      snprintf(what, sizeof what, "gradient of %s[%zu]", p->name, j);
-      double w = number(want, j);
-      assert_near(what, (double)gradient[p->offset + (int64_t)j], w, 1e-4 * (fabs(w) + 0.02 * most) + 1e-8);
-    }
-  }
+  check_logits(DIRECTORY);
 }
 
 static void test_gradients(void **state) {
   (void)state;
-  golden g;
-  begin(&g);
-  for (int level = 0; level < K_LEVEL_COUNT; level++) {
-    const k_kernels *k = rapt__kernels_at((k_level)level);
-    if (!k) continue;
-    training t;
-    build(&g, k->name, false, &t);
-    assert_ok(g.ctx, rapt_plan_run(t.plan, 0));
-    const real *logits = rapt_plan_data(t.plan, t.logits);
-    const json_t *want = json_object_get(g.expected, "logits");
-    for (size_t i = 0; i < BATCH * TIME * VOCABULARY; i++)
-      assert_near(k->name, (double)logits[i], number(want, i), 1e-4);
-    double loss = json_number_value(json_object_get(g.expected, "loss"));
-    assert_near("the loss", (double)*(real *)rapt_plan_data(t.plan, t.loss), loss, 1e-5);
-    compare_gradients(&g, rapt_plan_data(t.plan, t.gradient));
-    drop(&t);
-  }
-  end(&g);
+  check_gradients(DIRECTORY);
 }
 
 static void test_steps(void **state) {
   (void)state;
-  for (int level = 0; level < K_LEVEL_COUNT; level++) {
-    const k_kernels *k = rapt__kernels_at((k_level)level);
-    if (!k) continue;
-    golden g;
-    begin(&g); /* updates change the parameters: every level reads its own */
-    training t;
-    build(&g, k->name, true, &t);
-    const json_t *losses = json_object_get(g.expected, "losses"), *norms = json_object_get(g.expected, "norms");
-    assert_int_equal(json_array_size(losses), 10);
-    for (size_t i = 0; i < 10; i++) {
-      *(real *)rapt_plan_data(t.plan, t.lr) = (real)1e-3;
-      *(real *)rapt_plan_data(t.plan, t.count) = (real)(i + 1);
-      assert_ok(g.ctx, rapt_plan_run(t.plan, i));
-      char what[64];
-      snprintf(what, sizeof what, "%s: the loss of step %zu", k->name, i + 1);
-      assert_near(what, (double)*(real *)rapt_plan_data(t.plan, t.loss), number(losses, i), 1e-4);
-      snprintf(what, sizeof what, "%s: the norm of step %zu", k->name, i + 1);
-      assert_near(what, (double)*(real *)rapt_plan_data(t.plan, t.norm), number(norms, i), 1e-3);
-    }
-    drop(&t);
-    end(&g);
-  }
+  check_steps(DIRECTORY);
+}
+
+static void test_saved(void **state) {
+  (void)state;
+  check_saved(DIRECTORY);
 }
 
 int main(void) {
@@ -190,6 +28,7 @@ int main(void) {
       cmocka_unit_test(test_logits),
       cmocka_unit_test(test_gradients),
       cmocka_unit_test(test_steps),
+      cmocka_unit_test(test_saved),
   };
   return cmocka_run_group_tests_name("gpt2", tests, NULL, NULL);
 }
