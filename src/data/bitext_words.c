@@ -43,13 +43,14 @@ static rapt_status add_word(void *user, const char *word, size_t size) {
 }
 
 static rapt_status add_words(void *user, const char *lower, size_t size, rapt__text *out) {
-  return rapt__split_text(user, lower, size, add_word, out);
+  return rapt__pieces_of(user, lower, size, add_word, out);
 }
 
 rapt_status rapt__bitext_split(rapt__bitext *b, size_t most) {
-  rapt__splitter *splitter;
-  RAPT_TRY(rapt__splitter_new(b->ctx, RAPT__SPLIT_WORDS, &splitter));
-  rapt_status status = rapt__bitext_rewrite(b, most, add_words, splitter);
-  rapt__splitter_free(splitter);
+  rapt_tokenizer *words;
+  RAPT_TRY(rapt__tokenizer_new(b->ctx, RAPT__WORDLEVEL, &words));
+  rapt_status status = rapt__tokenizer_section(words, RAPT__PRE_TOKENIZER, "{\"type\":\"Whitespace\"}");
+  if (status == RAPT_OK) status = rapt__bitext_rewrite(b, most, add_words, words);
+  rapt_tokenizer_free(words);
   return status;
 }
