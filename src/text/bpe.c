@@ -91,7 +91,7 @@ static int32_t merge_short(const rapt_tokenizer *t, symbol *s, int32_t count) {
 /* ---- The symbols that a word begins with ---- */
 
 typedef struct word {
-  rapt__encoder *e;
+  rapt__text_encoder *e;
   const char *text;
   size_t size;
   symbol *symbols;
@@ -189,7 +189,7 @@ static rapt_status begin_chars(word *w, char *room) {
 }
 
 static rapt_status encode_word(word *w, pair *pairs, char *room) {
-  rapt__encoder *e = w->e;
+  rapt__text_encoder *e = w->e;
   const rapt_tokenizer *t = e->t;
   RAPT_TRY(t->bytes ? begin_bytes(w) : begin_chars(w, room));
   int32_t count = w->count;
@@ -204,17 +204,17 @@ static rapt_status encode_word(word *w, pair *pairs, char *room) {
     count = kept;
   }
   for (int32_t i = 0; i < count; i++) {
-    RAPT_TRY(rapt__encoder_put(e, w->symbols[i].id, start, w->symbols[i].end));
+    RAPT_TRY(rapt__text_encoder_put(e, w->symbols[i].id, start, w->symbols[i].end));
     start = w->symbols[i].end;
   }
   return RAPT_OK;
 }
 
-rapt_status rapt__bpe_encode(rapt__encoder *e, const char *piece, size_t size) {
+rapt_status rapt__bpe_encode(rapt__text_encoder *e, const char *piece, size_t size) {
   const rapt_tokenizer *t = e->t;
   if (t->ignore_merges) {
     const rapt__slot *slot = rapt__table_find(&t->ids, piece, size, 0);
-    if (slot) return rapt__encoder_put(e, (int32_t)slot->value, 0, size);
+    if (slot) return rapt__text_encoder_put(e, (int32_t)slot->value, 0, size);
   }
   symbol few[SHORT];
   word w = {.e = e, .text = piece, .size = size, .symbols = few};
@@ -226,7 +226,7 @@ rapt_status rapt__bpe_encode(rapt__encoder *e, const char *piece, size_t size) {
   size_t most = size + (t->byte_fallback ? affixes * size : 0), bytes;
   if (rapt__mul_overflows(most, sizeof(symbol) + 3 * sizeof(pair), &bytes) || most > INT32_MAX)
     return rapt__fail_memory(t->ctx, SIZE_MAX);
-  char *scratch = rapt__encoder_scratch(e, bytes + affixes, 1);
+  char *scratch = rapt__text_encoder_scratch(e, bytes + affixes, 1);
   if (!scratch) return RAPT_ENOMEM;
   w.symbols = (symbol *)(void *)scratch;
   return encode_word(&w, (pair *)(void *)(scratch + most * sizeof(symbol)), scratch + bytes);

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-void *rapt__encoder_scratch(rapt__encoder *e, size_t count, size_t size) {
+void *rapt__text_encoder_scratch(rapt__text_encoder *e, size_t count, size_t size) {
   size_t bytes;
   if (rapt__mul_overflows(count, size, &bytes)) {
     rapt__fail_memory(e->t->ctx, SIZE_MAX);
@@ -19,7 +19,7 @@ void *rapt__encoder_scratch(rapt__encoder *e, size_t count, size_t size) {
   return p;
 }
 
-rapt_status rapt__encoder_put(rapt__encoder *e, int32_t id, size_t start, size_t end) {
+rapt_status rapt__text_encoder_put(rapt__text_encoder *e, int32_t id, size_t start, size_t end) {
   rapt_context *ctx = e->t->ctx;
   if (e->count == e->room) RAPT_TRY(rapt__reserve(ctx, (void **)&e->ids, &e->room, e->count, sizeof *e->ids));
   e->ids[e->count++] = id;
@@ -40,7 +40,7 @@ static size_t char_edge(const char *text, size_t size, size_t at, bool behind) {
   return behind ? at + 1 : at;
 }
 
-static rapt__origin origin_of(const rapt__encoder *e, const rapt__view *v, size_t start, size_t end) {
+static rapt__origin origin_of(const rapt__text_encoder *e, const rapt__view *v, size_t start, size_t end) {
   if (start >= end) return (rapt__origin){0, 0};
   if (v->from) return (rapt__origin){v->from[start].start, v->from[end - 1].end};
   const rapt__view *o = &e->original;
@@ -50,7 +50,7 @@ static rapt__origin origin_of(const rapt__encoder *e, const rapt__view *v, size_
 }
 
 /* Where the new tokens come from, and of which piece they are. */
-static rapt_status note_origins(rapt__encoder *e, const rapt__view *v, size_t base, size_t first) {
+static rapt_status note_origins(rapt__text_encoder *e, const rapt__view *v, size_t base, size_t first) {
   if (!e->tracked) return RAPT_OK;
   rapt_context *ctx = e->t->ctx;
   for (size_t i = 0; i < e->span_count; i++) {
@@ -63,7 +63,7 @@ static rapt_status note_origins(rapt__encoder *e, const rapt__view *v, size_t ba
   return RAPT_OK;
 }
 
-static rapt_status run_model(rapt__encoder *e, const char *piece, size_t size) {
+static rapt_status run_model(rapt__text_encoder *e, const char *piece, size_t size) {
   switch (e->t->model) {
   case RAPT__BPE: return rapt__bpe_encode(e, piece, size);
   case RAPT__WORDPIECE: return rapt__wordpiece_encode(e, piece, size);
@@ -74,7 +74,7 @@ static rapt_status run_model(rapt__encoder *e, const char *piece, size_t size) {
 
 /* ---- Words met before ---- */
 
-static size_t place_of(const rapt__encoder *e, const char *piece, size_t size) {
+static size_t place_of(const rapt__text_encoder *e, const char *piece, size_t size) {
   uint64_t a = 0, b = 0;
   if (size >= 8) {
     memcpy(&a, piece, 8);
@@ -91,9 +91,9 @@ static size_t place_of(const rapt__encoder *e, const char *piece, size_t size) {
   return (size_t)(a >> 40 ^ a >> 20) & e->cache_mask;
 }
 
-static rapt_status replay(rapt__encoder *e, const rapt__cached *c) {
+static rapt_status replay(rapt__text_encoder *e, const rapt__cached *c) {
   if (e->tracked) {
-    for (size_t i = 0; i < c->count; i++) RAPT_TRY(rapt__encoder_put(e, c->ids[i], c->starts[i], c->ends[i]));
+    for (size_t i = 0; i < c->count; i++) RAPT_TRY(rapt__text_encoder_put(e, c->ids[i], c->starts[i], c->ends[i]));
     return RAPT_OK;
   }
   while (e->room - e->count < RAPT__CACHE_IDS)
@@ -103,7 +103,7 @@ static rapt_status replay(rapt__encoder *e, const rapt__cached *c) {
   return RAPT_OK;
 }
 
-static rapt_status encode_piece(rapt__encoder *e, const char *piece, size_t size) {
+static rapt_status encode_piece(rapt__text_encoder *e, const char *piece, size_t size) {
   if (!e->cache || size > RAPT__CACHE_KEY) return run_model(e, piece, size);
   rapt__cached *c = &e->cache[place_of(e, piece, size)];
   if (c->size == size && memcmp(c->key, piece, size) == 0) return replay(e, c);
@@ -148,7 +148,7 @@ static rapt_status first_pieces(const rapt__view *v, rapt__pieces *out) {
 }
 
 /* The pieces of a normalised text: the last list, and the text that they are places of. */
-static rapt_status cut(rapt__encoder *e, rapt__view *v, rapt__pieces **pieces) {
+static rapt_status cut(rapt__text_encoder *e, rapt__view *v, rapt__pieces **pieces) {
   const rapt_tokenizer *t = e->t;
   const rapt__steps *steps = &t->steps[RAPT__PRE_TOKENIZER];
   rapt__pieces *now = &e->pieces[0], *next = &e->pieces[1];
@@ -169,7 +169,7 @@ static rapt_status cut(rapt__encoder *e, rapt__view *v, rapt__pieces **pieces) {
   return RAPT_OK;
 }
 
-static rapt_status encode_words(rapt__encoder *e, rapt__view v) {
+static rapt_status encode_words(rapt__text_encoder *e, rapt__view v) {
   rapt__pieces *pieces;
   RAPT_TRY(cut(e, &v, &pieces));
   for (size_t i = 0; i < pieces->count; i++) {
@@ -191,15 +191,15 @@ static rapt__view part(const rapt__view *v, size_t start, size_t end) {
   return (rapt__view){v->text + start, end - start, v->from ? v->from + start : NULL, v->base + start};
 }
 
-typedef rapt_status (*section_fn)(rapt__encoder *e, rapt__view v);
+typedef rapt_status (*section_fn)(rapt__text_encoder *e, rapt__view v);
 
-static rapt_status between_added(rapt__encoder *e, const rapt__added *added, rapt__view v, section_fn each) {
+static rapt_status between_added(rapt__text_encoder *e, const rapt__added *added, rapt__view v, section_fn each) {
   size_t at = 0, start, end;
   int32_t id;
   while (added->count && rapt__added_find(added, v.text, v.size, at, e->no_special, &id, &start, &end)) {
     if (start > at) RAPT_TRY(each(e, part(&v, at, start)));
     size_t first = e->count;
-    RAPT_TRY(rapt__encoder_put(e, id, start, end));
+    RAPT_TRY(rapt__text_encoder_put(e, id, start, end));
     RAPT_TRY(note_origins(e, &v, 0, first));
     e->word++;
     at = end;
@@ -207,7 +207,7 @@ static rapt_status between_added(rapt__encoder *e, const rapt__added *added, rap
   return at < v.size ? each(e, part(&v, at, v.size)) : RAPT_OK;
 }
 
-static rapt_status normalize(rapt__encoder *e, rapt__view *v) {
+static rapt_status normalize(rapt__text_encoder *e, rapt__view *v) {
   const rapt__steps *steps = &e->t->steps[RAPT__NORMALIZER];
   for (size_t i = 0; i < steps->count; i++) {
     rapt__aligned *out = v->text == e->buffers[0].text ? &e->buffers[1] : &e->buffers[0];
@@ -219,7 +219,7 @@ static rapt_status normalize(rapt__encoder *e, rapt__view *v) {
   return RAPT_OK;
 }
 
-static rapt_status encode_section(rapt__encoder *e, rapt__view v) {
+static rapt_status encode_section(rapt__text_encoder *e, rapt__view v) {
   RAPT_TRY(normalize(e, &v));
   return between_added(e, &e->t->normalized, v, encode_words);
 }
@@ -227,7 +227,7 @@ static rapt_status encode_section(rapt__encoder *e, rapt__view v) {
 /* ---- A text ---- */
 
 /* Each byte that is not UTF-8 as U+FFFD. */
-static rapt_status mend(rapt__encoder *e, const rapt__view *v) {
+static rapt_status mend(rapt__text_encoder *e, const rapt__view *v) {
   for (size_t at = 0; at < v->size;) {
     size_t valid = rapt__utf8_valid(v->text + at, v->size - at);
     RAPT_TRY(rapt__aligned_copy(&e->whole, v, at, at + valid));
@@ -253,7 +253,7 @@ static bool mends_itself(const rapt_tokenizer *t) {
   return t->steps[RAPT__NORMALIZER].count && t->steps[RAPT__NORMALIZER].items[0].type == RAPT__SENTENCEPIECE;
 }
 
-static rapt_status prepare(rapt__encoder *e, size_t size) {
+static rapt_status prepare(rapt__text_encoder *e, size_t size) {
   rapt_context *ctx = e->t->ctx;
   enum { LEAST = 1 << 12, MOST = 1 << 15 };
   e->tracked |= needs_origins(e->t);
@@ -271,7 +271,7 @@ static rapt_status prepare(rapt__encoder *e, size_t size) {
   return e->cache ? RAPT_OK : RAPT_ENOMEM;
 }
 
-rapt_status rapt__encode_text(rapt__encoder *e, const char *text, size_t size) {
+rapt_status rapt__encode_text(rapt__text_encoder *e, const char *text, size_t size) {
   e->original = (rapt__view){text, size, NULL, 0};
   RAPT_TRY(prepare(e, size));
   rapt__view v = e->original;
@@ -282,7 +282,7 @@ rapt_status rapt__encode_text(rapt__encoder *e, const char *text, size_t size) {
   return between_added(e, &e->t->raw, v, encode_section);
 }
 
-void rapt__encoder_free(rapt__encoder *e) {
+void rapt__text_encoder_free(rapt__text_encoder *e) {
   rapt_context *ctx = e->t->ctx;
   if (e->whole.ctx) rapt__aligned_free(&e->whole);
   for (int i = 0; i < 4; i++)
@@ -295,14 +295,14 @@ void rapt__encoder_free(rapt__encoder *e) {
   rapt__free(ctx, e->words);
   rapt__free(ctx, e->spans);
   rapt__free(ctx, e->scratch);
-  *e = (rapt__encoder){.t = e->t};
+  *e = (rapt__text_encoder){.t = e->t};
 }
 
 rapt_status rapt_tokenizer_encode(const rapt_tokenizer *t, const char *text, size_t size, int32_t **ids,
                                   int64_t *count) {
   *ids = NULL;
   *count = 0;
-  rapt__encoder e = {.t = t};
+  rapt__text_encoder e = {.t = t};
   rapt_status status = rapt__encode_text(&e, text, size);
   if (status == RAPT_OK && !e.ids) status = rapt__reserve(t->ctx, (void **)&e.ids, &e.room, 0, sizeof *e.ids);
   if (status == RAPT_OK) {
@@ -310,14 +310,14 @@ rapt_status rapt_tokenizer_encode(const rapt_tokenizer *t, const char *text, siz
     *count = (int64_t)e.count;
     e.ids = NULL;
   }
-  rapt__encoder_free(&e);
+  rapt__text_encoder_free(&e);
   return status;
 }
 
 /* ---- Pieces alone ---- */
 
 rapt_status rapt__pieces_of(const rapt_tokenizer *t, const char *text, size_t size, rapt__piece_fn each, void *user) {
-  rapt__encoder e = {.t = t, .original = {text, size, NULL, 0}};
+  rapt__text_encoder e = {.t = t, .original = {text, size, NULL, 0}};
   rapt_status status = prepare(&e, 0);
   rapt__view v = e.original;
   if (status == RAPT_OK && !takes_any_bytes(t) && rapt__utf8_valid(text, size) != size) {
@@ -329,6 +329,6 @@ rapt_status rapt__pieces_of(const rapt_tokenizer *t, const char *text, size_t si
   if (status == RAPT_OK) status = cut(&e, &v, &pieces);
   for (size_t i = 0; status == RAPT_OK && i < pieces->count; i++)
     status = each(user, v.text + pieces->items[i].start, pieces->items[i].end - pieces->items[i].start);
-  rapt__encoder_free(&e);
+  rapt__text_encoder_free(&e);
   return status;
 }

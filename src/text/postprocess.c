@@ -5,7 +5,7 @@
 
 /* One text's tokens, from `first` on. */
 typedef struct side {
-  rapt__encoder e;
+  rapt__text_encoder e;
   size_t first, count;
 } side;
 
@@ -234,7 +234,7 @@ static rapt_status assemble(maker *m) {
 
 static rapt_status encode_side(maker *m, int i, const char *text, size_t size) {
   side *x = &m->sides[i];
-  x->e = (rapt__encoder){.t = m->t, .tracked = true, .no_special = m->o->specials_are_text};
+  x->e = (rapt__text_encoder){.t = m->t, .tracked = true, .no_special = m->o->specials_are_text};
   RAPT_TRY(rapt__encode_text(&x->e, text, size));
   x->count = x->e.count;
   const rapt__steps *steps = &m->t->steps[RAPT__POST_PROCESSOR];
@@ -256,7 +256,7 @@ rapt_status rapt_tokenizer_encode_with(const rapt_tokenizer *t, const char *text
   if (status == RAPT_OK && pair) status = encode_side(&m, 1, pair, pair_size);
   if (status == RAPT_OK) status = assemble(&m);
   for (int i = 0; i < 2; i++)
-    if (m.sides[i].e.t) rapt__encoder_free(&m.sides[i].e);
+    if (m.sides[i].e.t) rapt__text_encoder_free(&m.sides[i].e);
   if (status != RAPT_OK)
     rapt_encoding_free(t, m.out);
   else

@@ -210,7 +210,7 @@ typedef struct rapt__cached {
   int32_t ids[RAPT__CACHE_IDS];
 } rapt__cached;
 
-typedef struct rapt__encoder {
+typedef struct rapt__text_encoder {
   const rapt_tokenizer *t;
   rapt__view original;
   bool tracked;    /* origins of tokens are wanted */
@@ -229,20 +229,20 @@ typedef struct rapt__encoder {
   size_t span_count, span_room;
   void *scratch; /* of the model; owned */
   size_t scratch_size;
-} rapt__encoder;
+} rapt__text_encoder;
 
-rapt_status rapt__encode_text(rapt__encoder *e, const char *text, size_t size);
-void rapt__encoder_free(rapt__encoder *e);
+rapt_status rapt__encode_text(rapt__text_encoder *e, const char *text, size_t size);
+void rapt__text_encoder_free(rapt__text_encoder *e);
 /* Memory of at least so many bytes that stays until the next call; NULL: no memory. */
-void *rapt__encoder_scratch(rapt__encoder *e, size_t count, size_t size);
+void *rapt__text_encoder_scratch(rapt__text_encoder *e, size_t count, size_t size);
 
 /* A model over one piece of `size` > 0 bytes: writes ids and, while tracked, where they stand in the piece. */
-rapt_status rapt__encoder_put(rapt__encoder *e, int32_t id, size_t start, size_t end);
-rapt_status rapt__bpe_encode(rapt__encoder *e, const char *piece, size_t size);
-rapt_status rapt__wordpiece_encode(rapt__encoder *e, const char *piece, size_t size);
-rapt_status rapt__unigram_encode(rapt__encoder *e, const char *piece, size_t size);
-rapt_status rapt__wordlevel_encode(rapt__encoder *e, const char *piece, size_t size);
-rapt_status rapt__unknown_missing(const rapt__encoder *e, const char *piece, size_t size);
+rapt_status rapt__text_encoder_put(rapt__text_encoder *e, int32_t id, size_t start, size_t end);
+rapt_status rapt__bpe_encode(rapt__text_encoder *e, const char *piece, size_t size);
+rapt_status rapt__wordpiece_encode(rapt__text_encoder *e, const char *piece, size_t size);
+rapt_status rapt__unigram_encode(rapt__text_encoder *e, const char *piece, size_t size);
+rapt_status rapt__wordlevel_encode(rapt__text_encoder *e, const char *piece, size_t size);
+rapt_status rapt__unknown_missing(const rapt__text_encoder *e, const char *piece, size_t size);
 
 /* Calls `each` for the pieces that a text is cut into before the model sees them, without added tokens. */
 typedef rapt_status (*rapt__piece_fn)(void *user, const char *piece, size_t size);

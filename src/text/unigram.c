@@ -19,7 +19,7 @@ static double score_of(const rapt_tokenizer *t, int32_t id, size_t size) {
   return token->score;
 }
 
-static rapt_status search(rapt__encoder *e, const char *piece, size_t size, best *ways) {
+static rapt_status search(rapt__text_encoder *e, const char *piece, size_t size, best *ways) {
   const rapt_tokenizer *t = e->t;
   for (size_t i = 0; i <= size; i++) ways[i] = (best){0, -1, -1};
   uint32_t code;
@@ -44,20 +44,21 @@ static rapt_status search(rapt__encoder *e, const char *piece, size_t size, best
   return RAPT_OK;
 }
 
-static rapt_status put(rapt__encoder *e, const char *piece, int32_t id, size_t start, size_t end) {
+static rapt_status put(rapt__text_encoder *e, const char *piece, int32_t id, size_t start, size_t end) {
   const rapt_tokenizer *t = e->t;
   bool all = id == t->unknown && t->byte_fallback;
   for (size_t i = start; i < end && all; i++) all = t->fallback[(unsigned char)piece[i]] >= 0;
-  if (!all) return rapt__encoder_put(e, id, start, end);
-  for (size_t i = start; i < end; i++) RAPT_TRY(rapt__encoder_put(e, t->fallback[(unsigned char)piece[i]], start, end));
+  if (!all) return rapt__text_encoder_put(e, id, start, end);
+  for (size_t i = start; i < end; i++)
+    RAPT_TRY(rapt__text_encoder_put(e, t->fallback[(unsigned char)piece[i]], start, end));
   return RAPT_OK;
 }
 
-rapt_status rapt__unigram_encode(rapt__encoder *e, const char *piece, size_t size) {
+rapt_status rapt__unigram_encode(rapt__text_encoder *e, const char *piece, size_t size) {
   const rapt_tokenizer *t = e->t;
   if (size >= INT32_MAX)
     return rapt__fail(t->ctx, RAPT_EUNSUPPORTED, "a text of %zu bytes is too long for one piece", size);
-  best *ways = rapt__encoder_scratch(e, size + 1, sizeof *ways);
+  best *ways = rapt__text_encoder_scratch(e, size + 1, sizeof *ways);
   if (!ways) return RAPT_ENOMEM;
   RAPT_TRY(search(e, piece, size, ways));
   /* Turn the way round: each place then tells where the token that begins there ends. */

@@ -2,7 +2,7 @@
  * which knows whole words only. */
 #include "text/tokenizer.h"
 
-rapt_status rapt__unknown_missing(const rapt__encoder *e, const char *piece, size_t size) {
+rapt_status rapt__unknown_missing(const rapt__text_encoder *e, const char *piece, size_t size) {
   size_t n = size < 40 ? size : 40, at = SIZE_MAX;
   const char *text = e->original.text;
   if (piece >= text && piece < text + e->original.size) at = (size_t)(piece - text);
@@ -15,16 +15,16 @@ rapt_status rapt__unknown_missing(const rapt__encoder *e, const char *piece, siz
                     (int)n, piece);
 }
 
-static rapt_status unknown(rapt__encoder *e, const char *piece, size_t size) {
-  return e->t->unknown < 0 ? rapt__unknown_missing(e, piece, size) : rapt__encoder_put(e, e->t->unknown, 0, size);
+static rapt_status unknown(rapt__text_encoder *e, const char *piece, size_t size) {
+  return e->t->unknown < 0 ? rapt__unknown_missing(e, piece, size) : rapt__text_encoder_put(e, e->t->unknown, 0, size);
 }
 
-rapt_status rapt__wordlevel_encode(rapt__encoder *e, const char *piece, size_t size) {
+rapt_status rapt__wordlevel_encode(rapt__text_encoder *e, const char *piece, size_t size) {
   const rapt__slot *slot = rapt__table_find(&e->t->ids, piece, size, 0);
-  return slot ? rapt__encoder_put(e, (int32_t)slot->value, 0, size) : unknown(e, piece, size);
+  return slot ? rapt__text_encoder_put(e, (int32_t)slot->value, 0, size) : unknown(e, piece, size);
 }
 
-rapt_status rapt__wordpiece_encode(rapt__encoder *e, const char *piece, size_t size) {
+rapt_status rapt__wordpiece_encode(rapt__text_encoder *e, const char *piece, size_t size) {
   const rapt_tokenizer *t = e->t;
   size_t chars = t->bytes ? size : rapt__utf8_count(piece, size), before = e->count, spans = e->span_count;
   if ((int64_t)chars > t->longest_word) return unknown(e, piece, size);
@@ -44,7 +44,7 @@ rapt_status rapt__wordpiece_encode(rapt__encoder *e, const char *piece, size_t s
       e->span_count = spans;
       return unknown(e, piece, size);
     }
-    RAPT_TRY(rapt__encoder_put(e, best, at, end));
+    RAPT_TRY(rapt__text_encoder_put(e, best, at, end));
     at = end;
   }
   return RAPT_OK;

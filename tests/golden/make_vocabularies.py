@@ -2,7 +2,8 @@
 """Writes vocabularies.json: for each vocabulary of the data set "tokenizers", FNV-1a hashes of the ids, the offsets in characters
 and the decoded text that the reference library gives for lines of named files and for some made-up lines.
 
-The reference is Hugging Face's tokenizers, or sentencepiece (no offsets). A byte that is not UTF-8 is U+FFFD for them.
+The reference is Hugging Face's tokenizers, or sentencepiece (no offsets). Hugging Face's gets U+FFFD for each
+byte that is not UTF-8, sentencepiece the bytes.
 Needs `pip install tokenizers sentencepiece` and RAPT_DATA. Usage: make_vocabularies.py > tests/golden/vocabularies.json
 """
 import codecs, gzip, json, os, sys
@@ -39,7 +40,7 @@ def numbers(values):
 def hashes(encode, takes_broken):
     h, count = [14695981039346656037] * 3, 0
     for raw in list(lines()) + extra + (broken if takes_broken else []):
-        ids, spans, text = encode(raw.decode("utf-8", "each"))
+        ids, spans, text = encode(raw)
         count += len(ids)
         h = [fnv(h[0], numbers(ids)), fnv(h[1], numbers(n for s in spans for n in s)), fnv(h[2], text.encode())]
     return {"ids": count, "ids_fnv": "%016x" % h[0], "offsets_fnv": "%016x" % h[1], "text_fnv": "%016x" % h[2]}
@@ -49,15 +50,15 @@ def hugging_face(t):
     t.no_truncation()
     t.no_padding()
 
-    def encode(text):
-        e = t.encode(text, add_special_tokens=False)
+    def encode(raw):
+        e = t.encode(raw.decode("utf-8", "each"), add_special_tokens=False)
         return e.ids, e.offsets, t.decode(e.ids, skip_special_tokens=False)
     return encode
 
 
 def piece(path):
     m = sentencepiece.SentencePieceProcessor(model_file=data + path)
-    return lambda text: ((ids := m.encode(text)), [], m.decode(ids))
+    return lambda raw: ((ids := m.encode(raw)), [], m.decode(ids))
 
 
 def json_file(path):

@@ -248,22 +248,33 @@ static rapt_status train_failing(long at, long *calls, told *t) {
   return status;
 }
 
+static bool is_in_index(long at) {
+  counted_memory memory;
+  rapt_context *ctx = counted_context(&memory, 1);
+  char name[32];
+  snprintf(name, sizeof name, "one-%ld", at);
+  rapt_run_list *list = find(ctx, name);
+  bool found = list->runs->state == RAPT_RUN_DONE;
+  rapt_run_list_free(ctx, list);
+  close_context(&memory, ctx);
+  return found;
+}
+
 static void memory_of_the_index(void **state) {
   (void)state;
   set_home("memory");
-  long all, calls, first = 1, survived = 0, noted = 0;
+  long all, calls, first = 1, noted = 0;
   told t = {0};
   assert_int_equal(train_failing(0, &all, &t), RAPT_OK);
   for (long at = first; at <= all; at = at == 40 ? all - 9 : at + 1) {
     t = (told){0};
     rapt_status status = train_failing(at, &calls, &t);
     if (status != RAPT_OK) assert_int_equal(status, RAPT_ENOMEM);
-    if (status == RAPT_OK) printf("at %ld of %ld notes %d %s\n", at, all, t.notes, t.note);
-    survived += status == RAPT_OK;
     noted += status == RAPT_OK && t.notes;
+    /* Without its machine code a pattern is only slower: nothing is to be told, and the run is in the index. */
+    if (status == RAPT_OK && !t.notes) assert_true(is_in_index(at));
   }
-  assert_true(survived >= 8); /* paths and folders of two entries, and the settings of the first */
-  assert_int_equal(noted, survived);
+  assert_true(noted >= 8); /* paths and folders of two entries, and the settings of the first */
 }
 
 int main(void) {
