@@ -17,22 +17,20 @@ static int class_of(const rapt__line *line) {
   return c;
 }
 
-/* BLEU of a class: of the sum of its sentences' rows. NaN without sentences. */
-static rapt_status score_class(rapt__run *run, const rapt__corpus *corpus, const rapt_metric *metric,
-                               const rapt__translated *output, int which, double *bleu) {
+rapt_status rapt__score_class(rapt__run *run, const rapt_metric *metric, const rapt__translated *output,
+                              const int *class_of, size_t count, int which, double *out) {
   int width = rapt_metric_width(metric);
-  const rapt__bitext *text = &corpus->test;
   double *sum = rapt__arena_new(&run->arena, (size_t)width, sizeof *sum);
   if (!sum) return RAPT_ENOMEM;
   size_t sentences = 0;
-  for (size_t i = 0; i < text->count; i++) {
-    if (class_of(&text->pairs[i][RAPT__SOURCE]) != which) continue;
+  for (size_t i = 0; i < count; i++) {
+    if (class_of[i] != which) continue;
     sentences++;
     for (int j = 0; j < width; j++) sum[j] += output->stats[i * (size_t)width + (size_t)j];
   }
   rapt_score score = {.score = NAN};
   if (sentences > 0) RAPT_TRY(rapt_metric_score(run->ctx, metric, sum, &score));
-  *bleu = score.score;
+  *out = score.score;
   return RAPT_OK;
 }
 
@@ -40,11 +38,14 @@ rapt_status rapt__bleu_by_length(rapt__run *run, const rapt__corpus *corpus, con
                                  const char *const *names, const rapt__translated *const *outputs, size_t count,
                                  rapt__text *svg) {
   rapt_metric metric = rapt__translation_metric(s);
+  size_t sentences = corpus->test.count;
   double *values = rapt__arena_new(&run->arena, RAPT__LENGTHS * count, sizeof *values);
-  if (!values) return RAPT_ENOMEM;
+  int *classes = rapt__arena_new(&run->arena, sentences, sizeof *classes);
+  if (!values || !classes) return RAPT_ENOMEM;
+  for (size_t i = 0; i < sentences; i++) classes[i] = class_of(&corpus->test.pairs[i][RAPT__SOURCE]);
   for (int c = 0; c < RAPT__LENGTHS; c++)
     for (size_t i = 0; i < count; i++)
-      RAPT_TRY(score_class(run, corpus, &metric, outputs[i], c, &values[(size_t)c * count + i]));
+      RAPT_TRY(rapt__score_class(run, &metric, outputs[i], classes, sentences, c, &values[(size_t)c * count + i]));
   rapt__bars bars = {.title = "BLEU by length of the source",
                      .x_title = "BLEU",
                      .labels = labels,
