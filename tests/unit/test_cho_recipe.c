@@ -263,7 +263,7 @@ static void failing_allocations_leave_nothing_behind(void **state) {
                                     "pbmt.rounds=2", "pbmt.tunings=1", "train.evals=1",   "train.average=1",
                                     "search.beam=1", "pbmt.longest=2", "model.context=12"};
   int failures = 0;
-  for (long n = 1;; n += 1 + n / 6) {
+  for (long n = 1;; n += 1 + n / 3) {
     counted_memory memory;
     rapt_context *ctx = counted_context(&memory, 1);
     char name[32];
@@ -280,7 +280,7 @@ static void failing_allocations_leave_nothing_behind(void **state) {
     close_context(&memory, ctx);
     if (status == RAPT_OK) break;
   }
-  assert_true(failures > 30);
+  assert_true(failures > 15);
 }
 
 int main(void) {
