@@ -15,6 +15,8 @@ typedef struct phrase {
 typedef struct pair {
   uint32_t source, target, count;
   float lex_source, lex_target; /* the highest so far */
+  uint32_t sentence;            /* where lex_target is from */
+  int16_t source_at, target_at;
 } pair;
 
 typedef struct extraction {
@@ -31,6 +33,7 @@ typedef struct extraction {
    * reach on the other side; first > last for a word without links. */
   const int32_t *source_words, *target_words;
   const double *source_lex, *target_lex;
+  uint32_t sentence;
   int source_length, target_length;
   int16_t source_first[RAPT__PBMT_LONGEST], source_last[RAPT__PBMT_LONGEST];
   int16_t target_first[RAPT__PBMT_LONGEST], target_last[RAPT__PBMT_LONGEST];
@@ -70,12 +73,17 @@ static rapt_status add(extraction *x, int i, int source_length, int j, int targe
     if (x->pair_count == UINT32_MAX)
       return rapt__fail(x->ctx, RAPT_EINVAL, "phrases: the text has more than 2^32 different phrase pairs");
     RAPT_TRY(rapt__reserve(x->ctx, (void **)&x->pairs, &x->pair_room, x->pair_count, sizeof *x->pairs));
-    x->pairs[x->pair_count++] = (pair){source, target, 0, lex_source, lex_target};
+    x->pairs[x->pair_count++] = (pair){source, target, 0, lex_source, lex_target, x->sentence, (int16_t)i, (int16_t)j};
   }
   pair *p = &x->pairs[slot->value];
   p->count++;
   if (lex_source > p->lex_source) p->lex_source = lex_source;
-  if (lex_target > p->lex_target) p->lex_target = lex_target;
+  if (lex_target > p->lex_target) {
+    p->lex_target = lex_target;
+    p->sentence = x->sentence;
+    p->source_at = (int16_t)i;
+    p->target_at = (int16_t)j;
+  }
   return RAPT_OK;
 }
 
@@ -86,6 +94,7 @@ static void reach(int16_t *first, int16_t *last, int to) {
 
 static void open_pair(extraction *x, const rapt__pbmt_text *source, const rapt__pbmt_text *target,
                       const rapt__pbmt_links *links, size_t s) {
+  x->sentence = (uint32_t)s;
   size_t source_at = source->begin[s] - source->begin[0], target_at = target->begin[s] - target->begin[0];
   x->source_words = x->out->source_words + source_at;
   x->target_words = x->out->target_words + target_at;
@@ -171,7 +180,10 @@ static rapt_status make_options(extraction *x, int most) {
                             .phi_source = log((double)p->count / target->count),
                             .phi_target = log((double)p->count / x->source[p->source].count),
                             .lex_source = p->lex_source,
-                            .lex_target = p->lex_target};
+                            .lex_target = p->lex_target,
+                            .sentence = p->sentence,
+                            .source_at = p->source_at,
+                            .target_at = p->target_at};
   }
   return RAPT_OK;
 }

@@ -26,7 +26,8 @@ double rapt__pbmt_bleu_of(const rapt__pbmt_nbest *lists, const size_t *best, con
 typedef struct rapt__pbmt_tuning {
   int starts;        /* searches from random weights besides the one from those given */
   int passes;        /* over all features, at most, in each search */
-  uint64_t seed;     /* of the random weights */
+  int directions;    /* random ones that every pass tries besides the features; 0: none */
+  uint64_t seed;     /* of the random weights and directions */
   const bool *fixed; /* (columns) weights that stay as they are, or NULL */
 } rapt__pbmt_tuning;
 

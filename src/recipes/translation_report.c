@@ -6,15 +6,14 @@
 
 #include <math.h>
 
-static const size_t longest[RAPT__LENGTHS] = {8, 12, 16, 20, SIZE_MAX}; /* words of the source, per class */
-static const char *const labels[RAPT__LENGTHS] = {"to 8 words", "9 to 12", "13 to 16", "17 to 20", "21 and more"};
+static const size_t longest[RAPT__LENGTHS] = {8, 12, 16, 20, 30, 40, SIZE_MAX}; /* words of the source, per class */
+static const char *const labels[RAPT__LENGTHS] = {"to 8 words", "9 to 12",  "13 to 16",   "17 to 20",
+                                                  "21 to 30",   "31 to 40", "41 and more"};
 
-static int class_of(const rapt__line *line) {
+static size_t words_of(const rapt__line *line) {
   size_t words = 0;
   for (size_t i = 0; i < line->size; i++) words += line->bytes[i] != ' ' && (i == 0 || line->bytes[i - 1] == ' ');
-  int c = 0;
-  while (words > longest[c]) c++;
-  return c;
+  return words;
 }
 
 rapt_status rapt__score_class(rapt__run *run, const rapt_metric *metric, const rapt__translated *output,
@@ -34,18 +33,32 @@ rapt_status rapt__score_class(rapt__run *run, const rapt_metric *metric, const r
   return RAPT_OK;
 }
 
+rapt_status rapt__bleu_between(rapt__run *run, const rapt__corpus *corpus, const rapt__translation_settings *s,
+                               const rapt__translated *output, size_t least, size_t most, double *bleu,
+                               size_t *sentences) {
+  rapt_metric metric = rapt__translation_metric(s);
+  const rapt__bitext *text = &corpus->test;
+  int *inside = rapt__arena_new(&run->arena, text->count, sizeof *inside);
+  if (!inside) return RAPT_ENOMEM;
+  *sentences = 0;
+  for (size_t i = 0; i < text->count; i++) {
+    size_t words = words_of(&text->pairs[i][RAPT__SOURCE]);
+    inside[i] = words >= least && words <= most;
+    *sentences += (size_t)inside[i];
+  }
+  return rapt__score_class(run, &metric, output, inside, text->count, 1, bleu);
+}
+
 rapt_status rapt__bleu_by_length(rapt__run *run, const rapt__corpus *corpus, const rapt__translation_settings *s,
                                  const char *const *names, const rapt__translated *const *outputs, size_t count,
                                  rapt__text *svg) {
-  rapt_metric metric = rapt__translation_metric(s);
-  size_t sentences = corpus->test.count;
+  size_t sentences;
   double *values = rapt__arena_new(&run->arena, RAPT__LENGTHS * count, sizeof *values);
-  int *classes = rapt__arena_new(&run->arena, sentences, sizeof *classes);
-  if (!values || !classes) return RAPT_ENOMEM;
-  for (size_t i = 0; i < sentences; i++) classes[i] = class_of(&corpus->test.pairs[i][RAPT__SOURCE]);
+  if (!values) return RAPT_ENOMEM;
   for (int c = 0; c < RAPT__LENGTHS; c++)
     for (size_t i = 0; i < count; i++)
-      RAPT_TRY(rapt__score_class(run, &metric, outputs[i], classes, sentences, c, &values[(size_t)c * count + i]));
+      RAPT_TRY(rapt__bleu_between(run, corpus, s, outputs[i], c ? longest[c - 1] + 1 : 0, longest[c],
+                                  &values[(size_t)c * count + i], &sentences));
   rapt__bars bars = {.title = "BLEU by length of the source",
                      .x_title = "BLEU",
                      .labels = labels,

@@ -467,6 +467,34 @@ static void test_line_search(void **state) {
   }
 }
 
+/* The short sentence is right for w1 > 2, the long one for |w1 - w2| < w3/2; from 1, 1 with w3 = 1 fixed neither weight gains alone. */
+static void test_directions(void **state) {
+  (void)state;
+  const rapt__pbmt_columns columns = some_columns(3);
+  const int32_t words[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14}, other[] = {15, 15, 15, 15};
+  const size_t begin[] = {0, 4, 14};
+  const rapt__pbmt_text text = {words, begin, 2, 16};
+  const double features[5][3] = {{0, 0, 2}, {1, 0, 0}, {0, 0, 0.5}, {1, -1, 0}, {-1, 1, 0}};
+  rapt__pbmt_nbest lists;
+  assert_ok(ctx, rapt__pbmt_nbest_init(&lists, ctx, &columns));
+  assert_ok(ctx, rapt__pbmt_nbest_add(&lists, other, 4, NULL, 0, features[0]));
+  assert_ok(ctx, rapt__pbmt_nbest_add(&lists, words, 4, NULL, 0, features[1]));
+  assert_ok(ctx, rapt__pbmt_nbest_end(&lists));
+  assert_ok(ctx, rapt__pbmt_nbest_add(&lists, words + 4, 10, NULL, 0, features[2]));
+  for (int k = 3; k < 5; k++) assert_ok(ctx, rapt__pbmt_nbest_add(&lists, other, 4, NULL, 0, features[k]));
+  assert_ok(ctx, rapt__pbmt_nbest_end(&lists));
+  const bool fixed[3] = {false, false, true};
+  rapt__pbmt_tuning settings = {.starts = 0, .passes = 10, .seed = 1, .fixed = fixed};
+  double weights[3] = {0.5, 0.5, 0.5}, bleu;
+  assert_ok(ctx, rapt__pbmt_tune_weights(&lists, &text, &settings, weights, &bleu));
+  assert_true(bleu < 99);
+  settings.directions = 20;
+  assert_ok(ctx, rapt__pbmt_tune_weights(&lists, &text, &settings, weights, &bleu));
+  assert_true(fabs(bleu - 100) < 1e-9);
+  assert_true(weights[2] == 0.5);
+  rapt__pbmt_nbest_free(&lists);
+}
+
 /* A column that says how good an entry is: tuning must lean on it, and rescoring reach what the lists allow. */
 static void test_rescoring(void **state) {
   (void)state;
@@ -619,6 +647,7 @@ int main(void) {
                                      cmocka_unit_test(test_pruning),
                                      cmocka_unit_test(test_bleu),
                                      cmocka_unit_test(test_line_search),
+                                     cmocka_unit_test(test_directions),
                                      cmocka_unit_test(test_rescoring),
                                      cmocka_unit_test(test_merging),
                                      cmocka_unit_test(test_baseline),
