@@ -24,8 +24,8 @@ typedef struct rapt__pbmt_option {
   uint32_t count;                /* c(f, e) */
   double phi_source, phi_target; /* ln phi(f | e), ln phi(e | f) */
   double lex_source, lex_target; /* ln lex(f | e), ln lex(e | f) */
-  /* Where in the text, the first time, the pair has the alignment that gives lex_target: sentence pair, and where source and
-   * target phrase begin in it. */
+  /* Where in the text, the first time, the pair has the alignment that gives lex_target: sentence pair, and where
+   * source and target phrase begin in it. */
   uint32_t sentence;
   int16_t source_at, target_at;
 } rapt__pbmt_option;

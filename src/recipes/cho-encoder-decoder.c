@@ -82,7 +82,8 @@ static rapt_status train_net(rapt__run *run, work *w, const rapt__model *arch, i
   return rapt__system_train(&w->nets[which], dir);
 }
 
-/* The scores are probabilities, so that nothing is smoothed; a pair is hardly ever seen twice, so that nothing is dropped. */
+/* The scores are probabilities, so that nothing is smoothed; a pair is hardly ever seen twice, so that nothing is
+ * dropped. */
 static rapt_status train_scorer(rapt__run *run, work *w, const rapt__model *arch) {
   const rapt__cho_settings *s = run->own;
   void *config;

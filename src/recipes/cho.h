@@ -1,5 +1,6 @@
-/* Parts of the recipe cho-encoder-decoder: words of raw text, a phrase-based system, a net that scores its phrases, vectors
- * of phrases, translations by classes of sentences, and the trees of a gated recursive convolutional network. */
+/* Parts of the recipe cho-encoder-decoder: words of raw text, a phrase-based system, a net that scores its phrases,
+ * vectors of phrases, translations by classes of sentences, and the trees of a gated recursive convolutional network.
+ * */
 #ifndef RAPT_SRC_RECIPES_CHO_H
 #define RAPT_SRC_RECIPES_CHO_H
 
@@ -17,8 +18,8 @@ typedef struct rapt__cho_settings {
 
 /* ---- Words ---- */
 
-/* Makes every line of the corpus lower-case words between blanks: letters, marks and digits are words, an apostrophe ends
- * the word before it and a hyphen may stand inside one; any other character is a word by itself. */
+/* Makes every line of the corpus lower-case words between blanks: letters, marks and digits are words, an apostrophe
+ * ends the word before it and a hyphen may stand inside one; any other character is a word by itself. */
 rapt_status rapt__cho_words(rapt_context *ctx, rapt__corpus *corpus);
 
 /* ---- The phrase-based system ---- */
@@ -41,16 +42,16 @@ rapt_status rapt__cho_pbmt_begin(rapt__run *run, const rapt__corpus *corpus, rap
 void rapt__cho_pbmt_free(rapt__cho_pbmt *p);
 /* Tunes once from the first weights, to have weights for the next to start from. */
 rapt_status rapt__cho_pbmt_settle(rapt__cho_pbmt *p);
-/* Tunes from those weights, and 0 for the table's own features, `tunings` times with different seeds, and translates the test
- * text with each: outputs (tunings). */
+/* Tunes from those weights, and 0 for the table's own features, `tunings` times with different seeds, and translates
+ * the test text with each: outputs (tunings). */
 rapt_status rapt__cho_pbmt_measure(rapt__cho_pbmt *p, const char *what, rapt__translated *outputs);
 
 /* ---- Scores of phrases ---- */
 
 /* Text of phrase pairs to train on: each pair of the table is as likely as any other, however often it was seen. */
 rapt_status rapt__cho_phrase_corpus(const rapt__cho_pbmt *p, rapt__corpus *out);
-/* Adds feature "rnn(f|e)": ln p of a target phrase, its end included, by the model. Only pairs whose source phrase stands in
- * the tuning or test text are scored, since no other is ever looked at; the others have 0. */
+/* Adds feature "rnn(f|e)": ln p of a target phrase, its end included, by the model. Only pairs whose source phrase
+ * stands in the tuning or test text are scored, since no other is ever looked at; the others have 0. */
 rapt_status rapt__cho_score_phrases(rapt__cho_pbmt *p, rapt_model *model);
 
 /* ---- Vectors of phrases ---- */

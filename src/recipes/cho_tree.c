@@ -22,8 +22,8 @@ static size_t node_at(const pyramid *y, int64_t level, int64_t j) {
 
 /* ---- The picture ---- */
 
-/* What a node hands down of its own share of the sentence's vector: to the child that it copies, and half each of what it
- * makes new of both. */
+/* What a node hands down of its own share of the sentence's vector: to the child that it copies, and half each of what
+ * it makes new of both. */
 static void flow(const pyramid *y, rapt__svg_node *nodes, rapt__svg_edge *edges, size_t *edge_count) {
   nodes[node_at(y, y->height - 1, 0)].shade = 1;
   for (int64_t level = y->height - 1; level > 0; level--)

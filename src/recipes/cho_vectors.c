@@ -144,7 +144,8 @@ static void measure(const vectors *v, const uint32_t *phrases, int64_t count, co
 
 /* ---- The map ---- */
 
-/* For the most frequent content words of the target language, the most frequent source phrases whose translation has one. */
+/* For the most frequent content words of the target language, the most frequent source phrases whose translation has
+ * one. */
 static rapt_status choose_topics(vectors *v, const uint64_t *counts, uint32_t *phrases, int *groups, int64_t *count) {
   const rapt__pbmt_phrases *t = &v->p->model.phrases;
   int32_t vocabulary = v->p->text[RAPT__CHO_TRAIN][1].vocab, topics[TOPICS];

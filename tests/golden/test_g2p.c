@@ -1,5 +1,6 @@
-/* The published weights of g2p-en, an encoder–decoder of GRUs that spells out how words sound, in rnn-encdec: the phonemes that its own
- * code gives (tests/golden/g2p.txt, made by make_g2p.py). RAPT_G2P names its file checkpoint20.npz. */
+/* The published weights of g2p-en, an encoder–decoder of GRUs that spells out how words sound, in rnn-encdec: the
+ * phonemes that its own code gives (tests/golden/g2p.txt, made by make_g2p.py). RAPT_G2P names its file
+ * checkpoint20.npz. */
 #include "unit/unit.h"
 
 #include "base/file.h"
@@ -20,7 +21,8 @@ static const char *find(const char *data, size_t size, const char *what, size_t 
   return NULL;
 }
 
-/* Arrays lie in the archive as they are, each behind its name and a header of numpy's, whose length stands behind the version. */
+/* Arrays lie in the archive as they are, each behind its name and a header of numpy's, whose length stands behind the
+ * version. */
 static const char *array_of(const char *data, size_t size, const char *name, size_t bytes) {
   static const char magic[] = "\x93NUMPY";
   char file[64];
@@ -71,8 +73,8 @@ static int spell(const char *word, int32_t *ids) {
   return count;
 }
 
-/* After every phoneme of the list the next one is the best, and the end behind the last, or nothing after MOST of them: so a search
- * that always takes the best gives the list. */
+/* After every phoneme of the list the next one is the best, and the end behind the last, or nothing after MOST of
+ * them: so a search that always takes the best gives the list. */
 static void check_word(const rapt_model *model, const char *word, const int32_t *phonemes, int count) {
   int32_t letters[LONGEST];
   int length = spell(word, letters), steps = count < MOST ? count + 1 : count;

@@ -1,5 +1,5 @@
-/* The recipe cho-encoder-decoder on a small made-up text: words of raw lines, classes and their trends, a whole run with every
- * part, a run resumed, what is refused, memory. */
+/* The recipe cho-encoder-decoder on a small made-up text: words of raw lines, classes and their trends, a whole run
+ * with every part, a run resumed, what is refused, memory. */
 #include "unit/unit.h"
 
 #include "base/file.h"
@@ -16,8 +16,8 @@ static uint32_t draw(uint32_t *state, uint32_t limit) {
   return (uint32_t)(((uint64_t)*state * limit) >> 32);
 }
 
-/* Sentences of two to seven words, each with one translation; every third pair of neighbours changes places. `strange`: some words
- * that no other text has. */
+/* Sentences of two to seven words, each with one translation; every third pair of neighbours changes places.
+ * `strange`: some words that no other text has. */
 static void write_text(const char *part, uint32_t seed, int count, bool strange) {
   enum { WORDS = 40, LONGEST = 7 };
   FILE *f[2];
