@@ -1,7 +1,8 @@
-/* Encoder and decoder of recurrent layers without attention. By default that of Sutskever et al. 2014: two LSTMs, the source read
- * from its end, the encoder's last states the decoder's first ones. Settings make it that of Cho et al. 2014: one layer of their
- * gated unit, the source's vector c an input of every decoder step, and a maxout layer before the output; with either of their
- * encoders, the second of which is no recurrent layer but a gated recursive convolutional network. */
+/* Encoder and decoder of recurrent layers without attention. By default that of Sutskever et al. 2014: two LSTMs, the
+ * source read from its end, the encoder's last states the decoder's first ones. Settings make it that of Cho et al.
+ * 2014: one layer of their gated unit, the source's vector c an input of every decoder step, and a maxout layer before
+ * the output; with either of their encoders, the second of which is no recurrent layer but a gated recursive
+ * convolutional network. */
 #include "models/models.h"
 #include "nn/grconv.h"
 #include "nn/recurrent.h"

@@ -1,5 +1,5 @@
-/* The features of a translation: those that every decoder has, then such as a table of phrases or a list of translations
- * was given besides, each under a name of its own. */
+/* The features of a translation: those that every decoder has, then such as a table of phrases or a list of
+ * translations was given besides, each under a name of its own. */
 #ifndef RAPT_SRC_PBMT_COLUMNS_H
 #define RAPT_SRC_PBMT_COLUMNS_H
 

@@ -35,8 +35,9 @@ typedef struct rapt__pbmt_decoder {
 } rapt__pbmt_decoder;
 
 /* Adds the `n` best translations of a sentence with different words to `lists`, and ends the sentence. A source word
- * for which there is no phrase of one word may be copied. The lists have the columns of the table. *score, if not NULL, gets the best sum found. RAPT_EINVAL
- * for lists with other columns and for a sentence of more than RAPT__PBMT_LONGEST_INPUT words; the empty sentence becomes the empty translation. */
+ * for which there is no phrase of one word may be copied. The lists have the columns of the table. *score, if not
+ * NULL, gets the best sum found. RAPT_EINVAL for lists with other columns and for a sentence of more than
+ * RAPT__PBMT_LONGEST_INPUT words; the empty sentence becomes the empty translation. */
 rapt_status rapt__pbmt_decode(const rapt__pbmt_decoder *decoder, const int32_t *words, size_t length, size_t n,
                               rapt__pbmt_nbest *lists, double *score);
 

@@ -38,8 +38,9 @@ typedef struct rapt__pbmt_tuning {
 rapt_status rapt__pbmt_tune_weights(const rapt__pbmt_nbest *lists, const rapt__pbmt_text *references,
                                     const rapt__pbmt_tuning *tuning, double *weights, double *bleu);
 
-/* Rescoring: adds a feature under a name to both sets of lists, tunes all weights anew on the first set (weights holds `columns`
- * values going in and one more coming out, the new one from 0), and chooses the best entries of the second. */
+/* Rescoring: adds a feature under a name to both sets of lists, tunes all weights anew on the first set (weights holds
+ * `columns` values going in and one more coming out, the new one from 0), and chooses the best entries of the second.
+ * */
 rapt_status rapt__pbmt_rescore(const char *name, rapt__pbmt_nbest *dev, const double *dev_values,
                                const rapt__pbmt_text *dev_references, rapt__pbmt_nbest *test, const double *test_values,
                                const rapt__pbmt_tuning *tuning, double *weights, size_t *best);

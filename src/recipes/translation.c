@@ -153,7 +153,8 @@ rapt_metric rapt__translation_metric(const rapt__translation_settings *s) {
   return metric;
 }
 
-static rapt_status score(rapt__run *run, const rapt_metric *metric, const rapt__bitext *text, rapt__translated *out) {
+rapt_status rapt__score_translated(rapt__run *run, const rapt_metric *metric, const rapt__bitext *text,
+                                   rapt__translated *out) {
   int width = rapt_metric_width(metric);
   rapt_segment *references = rapt__arena_new(&run->arena, text->count, sizeof *references);
   double *sum = rapt__arena_new(&run->arena, (size_t)width, sizeof *sum);
@@ -202,5 +203,5 @@ rapt_status rapt__systems_test(rapt__system *const *systems, int count, int64_t 
     rapt__run_say(run, RAPT_EVENT_NOTE,
                   "test text: %lld sentences are longer than model.context; their translations are empty",
                   (long long)user.faults);
-  return status == RAPT_OK ? score(run, &system->metric, text, out) : status;
+  return status == RAPT_OK ? rapt__score_translated(run, &system->metric, text, out) : status;
 }

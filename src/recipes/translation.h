@@ -197,6 +197,13 @@ rapt_status rapt__systems_test(rapt__system *const *systems, int count, int64_t 
 /* The metric: words between blanks as they are, or sacrebleu's defaults for pieces of words. */
 rapt_metric rapt__translation_metric(const rapt__translation_settings *s);
 
+/* The score of lines that are there already, of a text's pairs in order; the lines' number is the text's. */
+rapt_status rapt__score_translated(rapt__run *run, const rapt_metric *metric, const rapt__bitext *text,
+                                   rapt__translated *out);
+/* The score of those of `count` sentences whose class is `which`; NaN without such. */
+rapt_status rapt__score_class(rapt__run *run, const rapt_metric *metric, const rapt__translated *output,
+                              const int *class_of, size_t count, int which, double *score);
+
 /* A line of the result: what it was, the score as sacrebleu prints it, the seconds that it took. */
 void rapt__say_translated(rapt__run *run, const rapt_metric *metric, const char *what, const rapt__translated *t);
 

@@ -16,25 +16,37 @@ static size_t words_of(const rapt__line *line) {
   return words;
 }
 
+rapt_status rapt__score_class(rapt__run *run, const rapt_metric *metric, const rapt__translated *output,
+                              const int *class_of, size_t count, int which, double *out) {
+  int width = rapt_metric_width(metric);
+  double *sum = rapt__arena_new(&run->arena, (size_t)width, sizeof *sum);
+  if (!sum) return RAPT_ENOMEM;
+  size_t sentences = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (class_of[i] != which) continue;
+    sentences++;
+    for (int j = 0; j < width; j++) sum[j] += output->stats[i * (size_t)width + (size_t)j];
+  }
+  rapt_score score = {.score = NAN};
+  if (sentences > 0) RAPT_TRY(rapt_metric_score(run->ctx, metric, sum, &score));
+  *out = score.score;
+  return RAPT_OK;
+}
+
 rapt_status rapt__bleu_between(rapt__run *run, const rapt__corpus *corpus, const rapt__translation_settings *s,
                                const rapt__translated *output, size_t least, size_t most, double *bleu,
                                size_t *sentences) {
   rapt_metric metric = rapt__translation_metric(s);
-  int width = rapt_metric_width(&metric);
   const rapt__bitext *text = &corpus->test;
-  double *sum = rapt__arena_new(&run->arena, (size_t)width, sizeof *sum);
-  if (!sum) return RAPT_ENOMEM;
+  int *inside = rapt__arena_new(&run->arena, text->count, sizeof *inside);
+  if (!inside) return RAPT_ENOMEM;
   *sentences = 0;
   for (size_t i = 0; i < text->count; i++) {
     size_t words = words_of(&text->pairs[i][RAPT__SOURCE]);
-    if (words < least || words > most) continue;
-    ++*sentences;
-    for (int j = 0; j < width; j++) sum[j] += output->stats[i * (size_t)width + (size_t)j];
+    inside[i] = words >= least && words <= most;
+    *sentences += (size_t)inside[i];
   }
-  rapt_score score = {.score = NAN};
-  if (*sentences > 0) RAPT_TRY(rapt_metric_score(run->ctx, &metric, sum, &score));
-  *bleu = score.score;
-  return RAPT_OK;
+  return rapt__score_class(run, &metric, output, inside, text->count, 1, bleu);
 }
 
 rapt_status rapt__bleu_by_length(rapt__run *run, const rapt__corpus *corpus, const rapt__translation_settings *s,
