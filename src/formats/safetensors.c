@@ -159,6 +159,9 @@ const char *rapt__safetensors_meta(const rapt__safetensors *st, const char *key)
   return json_string_value(json_object_get(json_object_get(st->header, "__metadata__"), key));
 }
 
+const char *rapt__safetensors_type_name(rapt__st_type type) { return types[type].name; }
+size_t rapt__safetensors_element(rapt__st_type type) { return types[type].bytes; }
+
 rapt_status rapt__safetensors_read(const rapt__safetensors *st, const rapt__st_entry *e, float *out) {
   const uint8_t *p = e->data;
   for (int64_t i = 0; i < e->size; i++, p += types[e->type].bytes) {
