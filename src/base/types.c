@@ -6,7 +6,7 @@
 static const rapt__type_info types[] = {
 #define COMPUTED(name, number, elements, bytes) {RAPT__##name, #name, elements, bytes, true},
 #define OTHER(name, number, elements, bytes) {RAPT__##name, #name, elements, bytes, false},
-    RAPT__TYPE_LIST(COMPUTED) RAPT__OTHER_TYPE_LIST(OTHER)
+    COMPUTED(F32, 0, 1, 4) RAPT__WEIGHT_TYPE_LIST(COMPUTED) RAPT__OTHER_TYPE_LIST(OTHER)
 #undef COMPUTED
 #undef OTHER
 };

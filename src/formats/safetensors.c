@@ -1,7 +1,7 @@
 /* safetensors, read and written. */
 #include "formats/safetensors.h"
 
-#include "formats/half.h"
+#include "base/half.h"
 
 #include <stdlib.h>
 #include <string.h>

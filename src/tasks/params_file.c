@@ -1,7 +1,7 @@
 /* A parameter store as a safetensors file. */
 #include "tasks/params_file.h"
 
-#include "formats/half.h"
+#include "base/half.h"
 
 #include <math.h>
 #include <string.h>
