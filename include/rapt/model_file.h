@@ -50,6 +50,16 @@ typedef struct rapt_tensor_info {
 /* The index-th tensor, in the order of a GGUF file and by name elsewhere. Texts live as long as `file`. RAPT_EINVAL for an index out of range. */
 RAPT_API rapt_status rapt_model_file_get_tensor(const rapt_model_file *file, int64_t index, rapt_tensor_info *out);
 
+typedef struct rapt_convert_options {
+  const char *type;    /* of the matrices, as rapt_model_save_gguf has them; NULL: "f32" */
+  int64_t shard_bytes; /* of a model directory: weights in several files of at most so many bytes; 0: one file */
+  bool replace;        /* what is there already */
+} rapt_convert_options;
+/* Reads a model directory or GGUF file and writes the other, or the same in another type: a GGUF file where `to` ends in ".gguf",
+ * else a model directory ("f32", "f16", "bf16"). `options` may be NULL. */
+RAPT_API rapt_status rapt_model_convert(rapt_context *ctx, const char *from, const char *to,
+                                        const rapt_convert_options *options);
+
 #ifdef __cplusplus
 }
 #endif

@@ -83,3 +83,14 @@ const k_kernels *rapt__kernels_at(k_level level) {
 const char *rapt__kernels_level_name(k_level level) {
   return (unsigned)level < K_LEVEL_COUNT ? level_names[level] : "unknown";
 }
+
+int rapt__kernels_block(rapt__type type) {
+  static const rapt__type types[K_BLOCK_COUNT] = {
+#define TYPE(name, number, elements, bytes) RAPT__##name,
+      RAPT__WEIGHT_TYPE_LIST(TYPE)
+#undef TYPE
+  };
+  for (int b = 0; b < K_BLOCK_COUNT; b++)
+    if (types[b] == type) return b;
+  return -1;
+}

@@ -205,5 +205,7 @@ const k_kernels *rapt__kernels(void);
 /* The table of one level, or NULL when this CPU or this build lacks it. */
 const k_kernels *rapt__kernels_at(k_level level);
 const char *rapt__kernels_level_name(k_level level);
+/* Of a type of weights, K_BLOCK_…, or −1. */
+int rapt__kernels_block(rapt__type type);
 
 #endif

@@ -2,7 +2,8 @@
 #include "tasks/model.h"
 
 #include "formats/json.h"
-#include "formats/safetensors.h"
+#include "formats/weights.h"
+#include "tasks/gguf.h"
 #include "tasks/params_file.h"
 
 #include <rapt/text.h>
@@ -13,21 +14,20 @@
 
 /* ---- Weights ---- */
 
-static rapt_status write_weights(const rapt_model *model, const char *path, rapt_storage storage) {
+static rapt_status write_weights(const rapt_model *model, const char *dir, rapt_storage storage, uint64_t most) {
   static const char *const meta[] = {"format", "pt", NULL};
-  if (storage == RAPT_STORAGE_FLOAT32) return rapt__params_write(model->params, path, meta);
-  return rapt__params_write_narrow(model->params, path, storage == RAPT_STORAGE_FLOAT16 ? RAPT__ST_F16 : RAPT__ST_BF16,
-                                   meta);
+  static const rapt__st_type types[] = {RAPT__ST_F32, RAPT__ST_F16, RAPT__ST_BF16}; /* as rapt_storage */
+  return rapt__params_write_dir(model->params, dir, types[storage], meta, most);
 }
 
 /* The hub's files may lack the prefix of the language-model class. */
-static const rapt__st_entry *find_tensor(const rapt__safetensors *st, const char *name, const char *prefix) {
-  const rapt__st_entry *e = rapt__safetensors_find(st, name);
+static const rapt__st_entry *find_tensor(const rapt__weights *st, const char *name, const char *prefix) {
+  const rapt__st_entry *e = rapt__weights_find(st, name);
   size_t n = strlen(prefix);
-  return e || strncmp(name, prefix, n) != 0 ? e : rapt__safetensors_find(st, name + n);
+  return e || strncmp(name, prefix, n) != 0 ? e : rapt__weights_find(st, name + n);
 }
 
-static rapt_status read_one(rapt_model *model, const rapt__safetensors *st, const char *path, const rapt__param *p) {
+static rapt_status read_one(rapt_model *model, const rapt__weights *st, const char *path, const rapt__param *p) {
   const rapt__st_entry *e = find_tensor(st, p->name, model->arch->hf_prefix);
   if (!e) return rapt__fail(model->ctx, RAPT_EFORMAT, "%s: tensor \"%s\" is missing", path, p->name);
   bool same = e->ndim == p->ndim;
@@ -38,7 +38,7 @@ static rapt_status read_one(rapt_model *model, const rapt__safetensors *st, cons
                       p->name, (long long)e->size, (long long)p->size);
   float *values = rapt__new(model->ctx, (size_t)p->size, sizeof *values);
   if (!values) return RAPT_ENOMEM;
-  rapt_status status = rapt__safetensors_read(st, e, values);
+  rapt_status status = rapt__safetensors_read(&st->files[0], e, values);
   for (int64_t i = 0; status == RAPT_OK && i < p->size; i++) model->params->values[p->offset + i] = values[i];
   rapt__free(model->ctx, values);
   return status;
@@ -53,11 +53,11 @@ static bool ends_in(const char *name, const char *const *endings) {
   return false;
 }
 
-static rapt_status check_zero(const rapt_model *model, const rapt__safetensors *st, const char *path,
+static rapt_status check_zero(const rapt_model *model, const rapt__weights *st, const char *path,
                               const rapt__st_entry *e) {
   float *values = rapt__new(model->ctx, (size_t)e->size, sizeof *values);
   if (!values) return RAPT_ENOMEM;
-  rapt_status status = rapt__safetensors_read(st, e, values);
+  rapt_status status = rapt__safetensors_read(&st->files[0], e, values);
   for (int64_t i = 0; status == RAPT_OK && i < e->size; i++)
     if (values[i] != 0)
       status = rapt__fail(model->ctx, RAPT_EUNSUPPORTED, "%s: tensor \"%s\" is not all zero, and %s does not use it",
@@ -66,7 +66,7 @@ static rapt_status check_zero(const rapt_model *model, const rapt__safetensors *
   return status;
 }
 
-static rapt_status check_other(const rapt_model *model, const rapt__safetensors *st, const char *path,
+static rapt_status check_other(const rapt_model *model, const rapt__weights *st, const char *path,
                                const rapt__st_entry *e) {
   char full[300];
   snprintf(full, sizeof full, "%s%s", model->arch->hf_prefix, e->name);
@@ -77,14 +77,25 @@ static rapt_status check_other(const rapt_model *model, const rapt__safetensors 
                     model->arch->name);
 }
 
+static rapt_status read_weights(rapt_model *model, const rapt__weights *st) {
+  for (size_t i = 0; i < model->params->count; i++) RAPT_TRY(read_one(model, st, st->path, model->params->items[i]));
+  for (size_t i = 0; i < st->count; i++) RAPT_TRY(check_other(model, st, st->path, st->entries[i]));
+  return RAPT_OK;
+}
+
 rapt_status rapt__model_read_weights(rapt_model *model, const char *path) {
-  rapt__safetensors st;
-  RAPT_TRY(rapt__safetensors_open(model->ctx, path, &st));
-  rapt_status status = RAPT_OK;
-  for (size_t i = 0; i < model->params->count && status == RAPT_OK; i++)
-    status = read_one(model, &st, path, model->params->items[i]);
-  for (size_t i = 0; i < st.count && status == RAPT_OK; i++) status = check_other(model, &st, path, &st.entries[i]);
-  rapt__safetensors_close(&st);
+  rapt__weights st;
+  RAPT_TRY(rapt__weights_open(model->ctx, path, &st));
+  rapt_status status = read_weights(model, &st);
+  rapt__weights_close(&st);
+  return status;
+}
+
+static rapt_status read_directory(rapt_model *model, const char *dir) {
+  rapt__weights st;
+  RAPT_TRY(rapt__weights_open_dir(model->ctx, dir, &st));
+  rapt_status status = read_weights(model, &st);
+  rapt__weights_close(&st);
   return status;
 }
 
@@ -187,7 +198,7 @@ static rapt_status no_such_type(rapt_context *ctx, const char *path, const char 
   return rapt__fail(ctx, RAPT_EUNSUPPORTED, "%s: model_type \"%s\" is not supported; rapt has %s", path, type, known);
 }
 
-static rapt_status fill_model(rapt_model *model, json_t *root, const char *config_path, const char *weights_path) {
+static rapt_status fill_model(rapt_model *model, json_t *root, const char *config_path, const char *dir) {
   for (const rapt__key *key = model->arch->keys; key->name; key++) {
     json_t *value = json_object_get(root, key->hf);
     if (value && !json_is_null(value)) RAPT_TRY(read_key(model, key, value, config_path));
@@ -204,7 +215,7 @@ static rapt_status fill_model(rapt_model *model, json_t *root, const char *confi
                       (long long)*pair->source_vocabulary(model->config));
   RAPT_TRY(rapt__model_declare(model));
   RAPT_TRY(rapt_params_start(model->params, 0));
-  return rapt__model_read_weights(model, weights_path);
+  return read_directory(model, dir);
 }
 
 /* A model without a tokenizer still computes logits. */
@@ -229,21 +240,21 @@ static rapt_status load_tokenizers(rapt_context *ctx, const char *dir, const rap
 
 rapt_status rapt_model_load(rapt_context *ctx, const char *dir, rapt_model **out) {
   *out = NULL;
-  char *config = rapt__path_join(ctx, dir, "config.json"), *weights = rapt__path_join(ctx, dir, "model.safetensors");
+  if (rapt__is_gguf(dir)) return rapt__gguf_load(ctx, dir, false, out);
+  char *config = rapt__path_join(ctx, dir, "config.json");
   json_t *root = NULL;
   rapt_model *model = NULL;
   rapt_tokenizer *source = NULL, *tokenizer = NULL;
-  rapt_status status = config && weights ? rapt__json_read(ctx, config, &root) : RAPT_ENOMEM;
+  rapt_status status = config ? rapt__json_read(ctx, config, &root) : RAPT_ENOMEM;
   const char *type = json_string_value(json_object_get(root, "model_type"));
   const rapt__model *arch = type ? rapt__model_find(type) : NULL;
   if (status == RAPT_OK && !arch) status = no_such_type(ctx, config, type ? type : "");
   if (status == RAPT_OK) status = check_foreign(ctx, root, config);
   if (status == RAPT_OK) status = load_tokenizers(ctx, dir, arch, &source, &tokenizer);
   if (status == RAPT_OK) status = rapt__model_empty_pair(ctx, arch, source, tokenizer, &model);
-  if (status == RAPT_OK) status = fill_model(model, root, config, weights);
+  if (status == RAPT_OK) status = fill_model(model, root, config, dir);
   json_decref(root);
   rapt__free(ctx, config);
-  rapt__free(ctx, weights);
   if (status != RAPT_OK)
     rapt_model_free(model);
   else
@@ -264,25 +275,28 @@ rapt_status rapt_model_save(const rapt_model *model, const char *dir) {
 }
 
 rapt_status rapt_model_save_as(const rapt_model *model, const char *dir, rapt_storage storage) {
+  return rapt__model_save(model, dir, storage, 0);
+}
+
+rapt_status rapt__model_save(const rapt_model *model, const char *dir, rapt_storage storage, uint64_t most) {
   rapt_context *ctx = model->ctx;
   if ((unsigned)storage > RAPT_STORAGE_BFLOAT16)
     return rapt__fail(ctx, RAPT_EINVAL, "%s: %d is no way to store a model", dir, (int)storage);
   RAPT_TRY(rapt__make_dirs(ctx, dir));
-  char *config = rapt__path_join(ctx, dir, "config.json"), *weights = rapt__path_join(ctx, dir, "model.safetensors");
+  char *config = rapt__path_join(ctx, dir, "config.json");
   char *generation = rapt__path_join(ctx, dir, "generation_config.json");
   static const char sampled[] = "{\n  \"do_sample\": true,\n  \"temperature\": 0.8\n}\n";
   static const char searched[] =
       "{\n  \"bos_token_id\": 0,\n  \"pad_token_id\": 1,\n  \"eos_token_id\": 2,\n  \"decoder_start_token_id\": 0,\n"
       "  \"do_sample\": false,\n  \"num_beams\": 4\n}\n"; /* RAPT__BOS, RAPT__PAD, RAPT__EOS */
   const char *defaults = model->arch->seq2seq ? searched : sampled;
-  rapt_status status = config && weights && generation ? write_config(model, config, storage) : RAPT_ENOMEM;
+  rapt_status status = config && generation ? write_config(model, config, storage) : RAPT_ENOMEM;
   if (status == RAPT_OK && !model->arch->music)
     status = rapt__file_replace(ctx, generation, defaults, strlen(defaults));
   if (status == RAPT_OK && model->tokenizer) status = rapt_tokenizer_save(model->tokenizer, dir);
   if (status == RAPT_OK && model->source_tokenizer) status = save_source(model, dir);
-  if (status == RAPT_OK) status = write_weights(model, weights, storage);
+  if (status == RAPT_OK) status = write_weights(model, dir, storage, most);
   rapt__free(ctx, config);
-  rapt__free(ctx, weights);
   rapt__free(ctx, generation);
   return status;
 }

@@ -1,6 +1,8 @@
 /* Models: making them; forward plans and evaluation of language models. */
 #include "tasks/model.h"
 
+#include "formats/gguf.h"
+
 #include <math.h>
 #include <rapt/music.h>
 #include <string.h>
@@ -154,6 +156,8 @@ void rapt_model_free(rapt_model *model) {
   rapt_plan_cache_free(model->plans);
   rapt_params_free(model->caches);
   rapt_params_free(model->params);
+  if (model->file) rapt__gguf_close(model->file);
+  rapt__free(ctx, model->file);
   rapt_tokenizer_free(model->tokenizer);
   rapt_tokenizer_free(model->source_tokenizer);
   rapt__arena_free(&model->arena);

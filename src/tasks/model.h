@@ -15,6 +15,7 @@ struct rapt_model {
   rapt_tokenizer *tokenizer;        /* owned, or NULL; of a translator: of the target */
   rapt_tokenizer *source_tokenizer; /* owned: of a translator's source; NULL: `tokenizer` reads both sides */
   rapt_params *caches;              /* owned: key/value caches, made when first asked for */
+  struct rapt__gguf *file;          /* owned: mapped, in which weights lie; or NULL */
   rapt_plan_cache *plans;           /* owned: forward passes by (mode, B, T) */
 };
 
@@ -42,6 +43,8 @@ const rapt_tokenizer *rapt__model_source(const rapt_model *model);
 rapt_status rapt__model_declare(rapt_model *model);
 /* Replaces parameters by the tensors of a file, by name; every one must be there. */
 rapt_status rapt__model_read_weights(rapt_model *model, const char *path);
+/* rapt_model_save_as, with weights in several files where one would have more than `most` bytes of them (0: no limit). */
+rapt_status rapt__model_save(const rapt_model *model, const char *dir, rapt_storage storage, uint64_t most);
 /* Encodes a text with the model's tokenizer; *ids is freed with rapt__free. */
 rapt_status rapt__model_encode(const rapt_model *model, const char *text, size_t size, int32_t **ids, int64_t *count);
 /* *sum: nats of ids[1..count), in windows of the context that overlap by half (rapt_model_eval). */
