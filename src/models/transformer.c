@@ -1,67 +1,25 @@
 /* The Transformer (Vaswani et al. 2017): encoder and decoder of attention and feed-forward layers, normed after the residual
  * sum, with sinusoidal positions and shared embeddings, under the tensor names of Hugging Face's MarianMTModel. */
-#include "models/models.h"
+#include "models/transformer.h"
 
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 
-typedef struct transformer_config {
-  int64_t source_vocabulary, vocabulary, context, encoder_layers, decoder_layers, encoder_heads, decoder_heads, width,
-      encoder_inner, decoder_inner;
-  double dropout, attention_dropout, activation_dropout;
-  int activation;
-  bool shared, scaled;
-} transformer_config;
-
-static const char *const activations[] = {"relu", "gelu", "silu", NULL};
+const char *const rapt__transformer_activations[] = {"relu", "gelu", "silu", NULL};
 static const rapt_activation activation_of[] = {RAPT_RELU, RAPT_GELU, RAPT_SILU};
 
-#define AT(field) offsetof(transformer_config, field)
-static const rapt__key keys[] = {
-    {"model.source_vocabulary", "vocab_size", RAPT__KEY_INT, AT(source_vocabulary), "0", 0, 1 << 24, NULL,
-     "tokens of the source; 0: its tokenizer's"},
-    {"model.vocabulary", "decoder_vocab_size", RAPT__KEY_INT, AT(vocabulary), "0", 0, 1 << 24, NULL,
-     "tokens of the target; 0: its tokenizer's"},
-    {"model.context", "max_position_embeddings", RAPT__KEY_INT, AT(context), "128", 1, 1 << 16, NULL,
-     "tokens that a sentence may have, on either side"},
-    {"model.encoder_layers", "encoder_layers", RAPT__KEY_INT, AT(encoder_layers), "3", 1, 100, NULL,
-     "layers that read the source"},
-    {"model.decoder_layers", "decoder_layers", RAPT__KEY_INT, AT(decoder_layers), "3", 1, 30, NULL,
-     "layers that write the target"},
-    {"model.width", "d_model", RAPT__KEY_INT, AT(width), "256", 2, 1 << 16, NULL, "size of the hidden state; even"},
-    {"model.heads", "encoder_attention_heads", RAPT__KEY_INT, AT(encoder_heads), "4", 1, 1024, NULL,
-     "attention heads of the encoder; divides the width"},
-    {"model.decoder_heads", "decoder_attention_heads", RAPT__KEY_INT, AT(decoder_heads), "0", 0, 1024, NULL,
-     "attention heads of the decoder; 0: as many as the encoder"},
-    {"model.inner", "encoder_ffn_dim", RAPT__KEY_INT, AT(encoder_inner), "0", 0, 1 << 18, NULL,
-     "size of the encoder's feed-forward layers; 0: 4 × width"},
-    {"model.decoder_inner", "decoder_ffn_dim", RAPT__KEY_INT, AT(decoder_inner), "0", 0, 1 << 18, NULL,
-     "size of the decoder's feed-forward layers; 0: as the encoder's"},
-    {"model.dropout", "dropout", RAPT__KEY_REAL, AT(dropout), "0.1", 0, 0.99, NULL,
-     "dropout of embeddings and residual branches"},
-    {"model.attention_dropout", "attention_dropout", RAPT__KEY_REAL, AT(attention_dropout), "0", 0, 0.99, NULL,
-     "dropout of attention probabilities"},
-    {"model.activation_dropout", "activation_dropout", RAPT__KEY_REAL, AT(activation_dropout), "0", 0, 0.99, NULL,
-     "dropout inside feed-forward layers"},
-    {"model.activation", "activation_function", RAPT__KEY_CHOICE, AT(activation), "relu", 0, 0, activations,
-     "of the feed-forward layers"},
-    {"model.shared", "share_encoder_decoder_embeddings", RAPT__KEY_BOOL, AT(shared), "true", 0, 0, NULL,
-     "one table of embeddings for source and target (one vocabulary)"},
-    {"model.scaled", "scale_embedding", RAPT__KEY_BOOL, AT(scaled), "true", 0, 0, NULL,
-     "embeddings are multiplied by the root of the width"},
-    {0}};
-#undef AT
+static const rapt__key keys[] = {RAPT__TRANSFORMER_KEYS, {0}};
 
-static void settle(void *config) {
-  transformer_config *c = config;
+void rapt__transformer_settle(void *config) {
+  rapt__transformer_config *c = config;
   if (!c->decoder_heads) c->decoder_heads = c->encoder_heads;
   if (!c->encoder_inner) c->encoder_inner = 4 * c->width;
   if (!c->decoder_inner) c->decoder_inner = c->encoder_inner;
 }
 
-static rapt_status check(rapt_context *ctx, const void *config) {
-  const transformer_config *c = config;
+rapt_status rapt__transformer_check(rapt_context *ctx, const void *config) {
+  const rapt__transformer_config *c = config;
   if (c->width % 2) return rapt__fail(ctx, RAPT_EKEY, "model.width=%lld is odd", (long long)c->width);
   if (c->width % c->encoder_heads)
     return rapt__fail(ctx, RAPT_EKEY, "model.heads=%lld does not divide model.width=%lld", (long long)c->encoder_heads,
@@ -82,18 +40,19 @@ static rapt_status check(rapt_context *ctx, const void *config) {
 typedef struct side {
   rapt__seq2seq_pass *pass;
   rapt__layers l;
-  const transformer_config *c;
-  int64_t heads, inner;
+  const rapt__transformer_config *c;
+  int64_t heads, inner, cross; /* cross: so many of the decoder's layers attend to the encoder */
   bool training;
 } side;
 
-static side side_of(rapt__seq2seq_pass *pass, bool decoder) {
-  const transformer_config *c = pass->config;
+static side side_of(rapt__seq2seq_pass *pass, bool decoder, int64_t cross) {
+  const rapt__transformer_config *c = pass->config;
   return (side){.pass = pass,
                 .l = {pass->graph, pass->params},
                 .c = c,
                 .heads = decoder ? c->decoder_heads : c->encoder_heads,
                 .inner = decoder ? c->decoder_inner : c->encoder_inner,
+                .cross = cross,
                 .training = pass->training};
 }
 
@@ -158,7 +117,7 @@ static rapt_tensor *positions(const side *s, int64_t count) {
 }
 
 static rapt_tensor *table(const side *s, bool target) {
-  const transformer_config *c = s->c;
+  const rapt__transformer_config *c = s->c;
   const char *name = c->shared ? "model.shared" : target ? "model.decoder.embed_tokens" : "model.encoder.embed_tokens";
   return rapt__nn_table(&s->l, name, target ? c->vocabulary : c->source_vocabulary, c->width,
                         1 / sqrt((double)c->width));
@@ -172,8 +131,8 @@ static rapt_tensor *embed(const side *s, rapt_tensor *ids, bool target, rapt_ten
   return drop(s, rapt_add(x, p), s->c->dropout);
 }
 
-static void encode(rapt__seq2seq_pass *pass, rapt__encoded *encoded) {
-  side s = side_of(pass, false);
+rapt_tensor *rapt__transformer_encode(rapt__seq2seq_pass *pass, rapt__encoded *encoded, int64_t cross) {
+  side s = side_of(pass, false, cross);
   rapt_tensor *x = embed(&s, pass->source, false, NULL);
   for (int i = 0; i < (int)s.c->encoder_layers; i++) {
     rapt_scope_begin(pass->graph, "model.encoder.layers.%d", i);
@@ -182,18 +141,19 @@ static void encode(rapt__seq2seq_pass *pass, rapt__encoded *encoded) {
     rapt_scope_end(pass->graph);
   }
   /* What the decoder's layers look at is the same for every token, so it is projected here. */
-  side d = side_of(pass, true);
-  for (int i = 0; i < (int)s.c->decoder_layers; i++) {
+  side d = side_of(pass, true, cross);
+  for (int i = 0; i < (int)cross; i++) {
     rapt_scope_begin(pass->graph, "model.decoder.layers.%d.encoder_attn", i);
     rapt__encoded_memory(encoded, keys_of(&d, x));
     rapt__encoded_memory(encoded, values_of(&d, x));
     rapt_scope_end(pass->graph);
   }
+  return x;
 }
 
 /* The mean over heads of the last layer but one is closest to a word alignment (Garg et al. 2019). */
 static rapt_tensor *alignment_of(const side *s, int layer, rapt_tensor *probs) {
-  int64_t n = s->c->decoder_layers;
+  int64_t n = s->cross;
   if (layer != (n > 1 ? n - 2 : 0)) return s->pass->alignment;
   return rapt_mean(probs, 1, false);
 }
@@ -214,6 +174,7 @@ static rapt_tensor *decoder_layer(const side *s, int i, rapt_tensor *x, const ra
     own = self_attention(s, x, true, NULL);
   }
   x = join(s, "self_attn_layer_norm", x, own);
+  if (i >= (int)s->cross) return join(s, "final_layer_norm", x, feed_forward(s, x));
   rapt_tensor *probs;
   rapt_scope_begin(pass->graph, "encoder_attn");
   rapt_tensor *across =
@@ -224,23 +185,45 @@ static rapt_tensor *decoder_layer(const side *s, int i, rapt_tensor *x, const ra
   return join(s, "final_layer_norm", x, feed_forward(s, x));
 }
 
-static rapt__output run_decoder(rapt__seq2seq_pass *pass, const rapt__encoded *encoded) {
-  side s = side_of(pass, true);
+rapt_tensor *rapt__transformer_decode(rapt__seq2seq_pass *pass, const rapt__encoded *encoded, int64_t cross) {
+  side s = side_of(pass, true, cross);
   rapt_tensor *x = embed(&s, pass->target, true, pass->states ? pass->at : NULL);
   for (int i = 0; i < (int)s.c->decoder_layers; i++) {
     rapt_scope_begin(pass->graph, "model.decoder.layers.%d", i);
     x = decoder_layer(&s, i, x, encoded);
     rapt_scope_end(pass->graph);
   }
-  return (rapt__output){.hidden = x, .head = table(&s, true)};
+  return x;
 }
 
-static int64_t context(const void *config) { return ((const transformer_config *)config)->context; }
-static int64_t *vocabulary(void *config) { return &((transformer_config *)config)->vocabulary; }
-static int64_t *source_vocabulary(void *config) { return &((transformer_config *)config)->source_vocabulary; }
+rapt_tensor *rapt__transformer_head(rapt__seq2seq_pass *pass) {
+  side s = side_of(pass, true, 0);
+  return table(&s, true);
+}
 
-static const rapt__seq2seq seq2seq = {
-    .encode = encode, .decode = run_decoder, .step = run_decoder, .source_vocabulary = source_vocabulary};
+static int64_t layers_of(const rapt__seq2seq_pass *pass) {
+  return ((const rapt__transformer_config *)pass->config)->decoder_layers;
+}
+
+static void encode(rapt__seq2seq_pass *pass, rapt__encoded *encoded) {
+  rapt__transformer_encode(pass, encoded, layers_of(pass));
+}
+
+static rapt__output run_decoder(rapt__seq2seq_pass *pass, const rapt__encoded *encoded) {
+  rapt_tensor *x = rapt__transformer_decode(pass, encoded, layers_of(pass));
+  return (rapt__output){.hidden = x, .head = rapt__transformer_head(pass)};
+}
+
+int64_t rapt__transformer_context(const void *config) { return ((const rapt__transformer_config *)config)->context; }
+int64_t *rapt__transformer_vocabulary(void *config) { return &((rapt__transformer_config *)config)->vocabulary; }
+int64_t *rapt__transformer_source_vocabulary(void *config) {
+  return &((rapt__transformer_config *)config)->source_vocabulary;
+}
+
+static const rapt__seq2seq seq2seq = {.encode = encode,
+                                      .decode = run_decoder,
+                                      .step = run_decoder,
+                                      .source_vocabulary = rapt__transformer_source_vocabulary};
 
 /* Tables of sinusoids, and copies of tied embeddings. */
 static const char *const unread[] = {"embed_positions.weight", "embed_tokens.weight", "lm_head.weight", NULL};
@@ -253,9 +236,9 @@ const rapt__model rapt__model_transformer = {.name = "transformer",
                                              .hf_unread = unread,
                                              .hf_zero = zero,
                                              .keys = keys,
-                                             .config_size = sizeof(transformer_config),
-                                             .settle = settle,
-                                             .check = check,
-                                             .context = context,
-                                             .vocabulary = vocabulary,
+                                             .config_size = sizeof(rapt__transformer_config),
+                                             .settle = rapt__transformer_settle,
+                                             .check = rapt__transformer_check,
+                                             .context = rapt__transformer_context,
+                                             .vocabulary = rapt__transformer_vocabulary,
                                              .seq2seq = &seq2seq};
