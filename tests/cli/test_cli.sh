@@ -6,6 +6,7 @@ here=$(realpath "$(dirname "${BASH_SOURCE[0]}")") || exit 1
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 export RAPT_HOME=$work/home
+gpt2=$(cd "$(dirname "$0")/../golden/gpt2-tiny" && pwd) || exit 1
 cd "$work" || exit 1
 passed=0 failed=0
 
@@ -68,9 +69,9 @@ expect 1 - '' test -e refused
 expect 0 'kernels' '' "$rapt" doctor
 
 # Files of models.
-gpt2=$(cd "$(dirname "$0")/../golden/gpt2-tiny" && pwd)
 expect 2 '' 'which file' "$rapt" inspect
-expect 1 '' 'is neither GGUF nor safetensors' "$rapt" inspect "$0"
+printf 'plain text here' >plain.bin
+expect 1 '' 'is neither GGUF nor safetensors' "$rapt" inspect plain.bin
 expect 0 'transformer\.wte\.weight +F32 +1920 +\(30, 16\)' '' "$rapt" inspect "$gpt2"
 expect 0 '"name": "transformer\.wte\.weight"' '' "$rapt" inspect "$gpt2/model.safetensors" --json
 expect 2 '' 'into which' "$rapt" convert "$gpt2"
