@@ -17,7 +17,9 @@ extern "C" {
 
 #define RAPT_MAX_DIMS 6
 
-typedef enum rapt_dtype { RAPT_F32, RAPT_I32 } rapt_dtype; /* RAPT_F32 holds rapt_real */
+/* RAPT_F32 holds rapt_real. RAPT_BLOCKS is a matrix of a model that was loaded with its weights as they lie in the file, quantised
+ * or in 16 bits: rapt_linear and rapt_embedding take it, nothing else does, and there is no gradient. */
+typedef enum rapt_dtype { RAPT_F32, RAPT_I32, RAPT_BLOCKS } rapt_dtype;
 
 typedef struct rapt_graph rapt_graph;
 typedef struct rapt_tensor rapt_tensor;
@@ -70,7 +72,8 @@ RAPT_API rapt_tensor *rapt_param(rapt_graph *graph, rapt_params *params, const c
 RAPT_API rapt_status rapt_params_start(rapt_params *params, uint64_t seed);
 RAPT_API int64_t rapt_params_count(const rapt_params *params); /* tensors */
 RAPT_API int64_t rapt_params_size(const rapt_params *params);  /* elements of all */
-/* The i-th one in order of declaration: name, shape, values (valid until the store is freed). */
+/* The i-th one in order of declaration: name, shape, values (valid until the store is freed; NULL before rapt_params_start and for
+ * RAPT_BLOCKS). */
 RAPT_API rapt_status rapt_params_get(const rapt_params *params, int64_t index, const char **name, int *ndim,
                                      const int64_t **dims, rapt_real **values);
 RAPT_API int64_t rapt_params_find(const rapt_params *params, const char *name); /* index, or −1 */

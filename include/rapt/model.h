@@ -18,7 +18,8 @@ typedef struct rapt_model rapt_model;
 RAPT_API rapt_status rapt_model_new(rapt_context *ctx, const char *architecture, const char *const *settings, int count,
                                     rapt_tokenizer *tokenizer, uint64_t seed, rapt_model **out);
 /* Reads a model directory, whether rapt or transformers wrote it. A missing, unexpected or misshapen tensor is an error that
- * names it. A directory of a run is accepted too: its model is loaded. */
+ * names it. A directory of a run is accepted too: its model is loaded. So is a GGUF file: its matrices stay in the mapped file as
+ * they are, and the model computes with them but cannot be trained. */
 RAPT_API rapt_status rapt_model_load(rapt_context *ctx, const char *dir, rapt_model **out);
 /* Writes the directory; every file is replaced atomically, the weights last. */
 RAPT_API rapt_status rapt_model_save(const rapt_model *model, const char *dir);
@@ -27,6 +28,10 @@ RAPT_API rapt_status rapt_model_save(const rapt_model *model, const char *dir);
 typedef enum rapt_storage { RAPT_STORAGE_FLOAT32, RAPT_STORAGE_FLOAT16, RAPT_STORAGE_BFLOAT16 } rapt_storage;
 /* rapt_model_save in another storage. RAPT_EINVAL names a weight that is too large for it. */
 RAPT_API rapt_status rapt_model_save_as(const rapt_model *model, const char *dir, rapt_storage storage);
+/* Writes a GGUF file, atomically, with the tokenizer in it; `type` is "f32", "f16", "bf16", "q8_0", "q5_0", "q4_0", "q4_k", "q5_k" or
+ * "q6_k" in any case and is that of the matrices. Those whose rows are no whole blocks of it get the next finer type that fits;
+ * vectors and position tables stay float32. RAPT_EUNSUPPORTED for architectures and settings that have no form in GGUF. */
+RAPT_API rapt_status rapt_model_save_gguf(const rapt_model *model, const char *path, const char *type);
 RAPT_API void rapt_model_free(rapt_model *model);
 
 /* What a model is for. The functions below say which kind they take; others they refuse with RAPT_EUNSUPPORTED. */

@@ -10,6 +10,7 @@
 #include <rapt/graph.h>
 #include <rapt/metrics.h>
 #include <rapt/model.h>
+#include <rapt/model_file.h>
 #include <rapt/music.h>
 #include <rapt/ops.h>
 #include <rapt/parallel.h>

@@ -2,7 +2,7 @@
 _rapt() {
   local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]}
   if [ "$COMP_CWORD" -eq 1 ]; then
-    mapfile -t COMPREPLY < <(compgen -W "recipes show explain train sweep eval generate score translate rescore runs data align bench doctor --help --version" -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W "recipes show explain train sweep eval generate score translate rescore runs data align bench inspect convert doctor --help --version" -- "$word")
     return
   fi
   local words=--help
@@ -57,6 +57,14 @@ _rapt() {
     words="--model --lm --source --tune --tune-source --tune-reference --starts --seed --save-weights --weights --nbest -o --help"
     ;;
   runs) words="--recipe --limit --json --plot --prune --help" ;;
+  inspect) words="--json --all --help" ;;
+  convert)
+    if [ "${COMP_WORDS[COMP_CWORD - 1]}" = --type ]; then
+      words="f32 f16 bf16 q8_0 q5_0 q4_0 q4_k q5_k q6_k"
+    else
+      words="--type --shard-size --force --help"
+    fi
+    ;;
   bench)
     words="--list --only --profile --threads --repeat --seconds --json --save-inputs --help $(rapt bench --list 2>/dev/null | awk '{print $1}')"
     ;;

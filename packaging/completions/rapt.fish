@@ -1,5 +1,5 @@
 # Completion of rapt for fish.
-set -l commands recipes show explain train sweep eval generate score translate rescore runs data align bench doctor
+set -l commands recipes show explain train sweep eval generate score translate rescore runs data align bench inspect convert doctor
 complete -c rapt -n "not __fish_seen_subcommand_from $commands" -f -a "$commands"
 complete -c rapt -n "__fish_seen_subcommand_from show explain train sweep" -f -a "(rapt recipes 2>/dev/null | awk 'NR > 1 {print \$1}')"
 complete -c rapt -n "__fish_seen_subcommand_from show" -l config -d "a YAML file with every setting"
@@ -14,7 +14,7 @@ complete -c rapt -n "__fish_seen_subcommand_from recipes" -l out -r -d "where th
 complete -c rapt -n "__fish_seen_subcommand_from sweep" -l jobs -x -d "runs at a time"
 complete -c rapt -n "__fish_seen_subcommand_from sweep recipes" -l dry-run -d "only list the runs"
 complete -c rapt -n "__fish_seen_subcommand_from sweep recipes" -l csv -r -d "also write the results"
-complete -c rapt -n "__fish_seen_subcommand_from eval bench runs sweep recipes" -l json
+complete -c rapt -n "__fish_seen_subcommand_from eval bench runs sweep recipes inspect" -l json
 set -l verbs list path get check
 complete -c rapt -n "__fish_seen_subcommand_from data; and not __fish_seen_subcommand_from $verbs" -f -a "$verbs"
 complete -c rapt -n "__fish_seen_subcommand_from data; and __fish_seen_subcommand_from path get check" -f \
@@ -74,3 +74,7 @@ complete -c rapt -n "__fish_seen_subcommand_from translate" -l format -x -a "tex
 complete -c rapt -n "__fish_seen_subcommand_from translate" -l sample -d "draws instead of searching"
 complete -c rapt -n "__fish_seen_subcommand_from translate" -l ban-unknown
 complete -c rapt -n "__fish_seen_subcommand_from translate" -l replace-unknown
+complete -c rapt -n "__fish_seen_subcommand_from inspect" -l all -d "arrays whole"
+complete -c rapt -n "__fish_seen_subcommand_from convert" -l type -x -a "f32 f16 bf16 q8_0 q5_0 q4_0 q4_k q5_k q6_k"
+complete -c rapt -n "__fish_seen_subcommand_from convert" -l shard-size -x -d "bytes of a file of a directory"
+complete -c rapt -n "__fish_seen_subcommand_from convert" -l force -d "replace what is there"

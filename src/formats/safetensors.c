@@ -1,7 +1,7 @@
 /* safetensors, read and written. */
 #include "formats/safetensors.h"
 
-#include "formats/half.h"
+#include "base/half.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -158,6 +158,9 @@ const rapt__st_entry *rapt__safetensors_find(const rapt__safetensors *st, const 
 const char *rapt__safetensors_meta(const rapt__safetensors *st, const char *key) {
   return json_string_value(json_object_get(json_object_get(st->header, "__metadata__"), key));
 }
+
+const char *rapt__safetensors_type_name(rapt__st_type type) { return types[type].name; }
+size_t rapt__safetensors_element(rapt__st_type type) { return types[type].bytes; }
 
 rapt_status rapt__safetensors_read(const rapt__safetensors *st, const rapt__st_entry *e, float *out) {
   const uint8_t *p = e->data;

@@ -45,6 +45,8 @@ rapt_status rapt__safetensors_parse(rapt_context *ctx, const char *name, const u
 void rapt__safetensors_close(rapt__safetensors *st);
 const rapt__st_entry *rapt__safetensors_find(const rapt__safetensors *st, const char *name);
 const char *rapt__safetensors_meta(const rapt__safetensors *st, const char *key); /* NULL */
+const char *rapt__safetensors_type_name(rapt__st_type type);                      /* "F32" */
+size_t rapt__safetensors_element(rapt__st_type type);                             /* bytes */
 /* Converts the elements of a floating-point entry; RAPT_EUNSUPPORTED for integers. */
 rapt_status rapt__safetensors_read(const rapt__safetensors *st, const rapt__st_entry *entry, float *out);
 

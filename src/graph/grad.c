@@ -142,6 +142,12 @@ rapt_tensor *rapt_grad_params(rapt_tensor *loss, rapt_params *params) {
   rapt_graph *graph = loss->graph;
   if (graph->status != RAPT_OK) return &graph->poison;
   if (!params->started) return rapt__poison(graph, RAPT_EINVAL, "rapt_grad_params: the store is not started");
+  const rapt__param *kept = rapt__params_in_blocks(params);
+  if (kept)
+    return rapt__poison(graph, RAPT_EUNSUPPORTED,
+                        "gradient: \"%s\" is kept as its file has it (quantised or in 16 bits) and cannot be trained; "
+                        "`rapt convert` makes a model directory in float32",
+                        kept->name);
   rapt_tensor **leaves = rapt__arena_new(&graph->arena, params->count, sizeof *leaves);
   rapt_tensor **grads = rapt__arena_new(&graph->arena, params->count, sizeof *grads);
   if (!leaves || !grads) {

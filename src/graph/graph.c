@@ -76,6 +76,13 @@ rapt__node *rapt__node_new(rapt_graph *graph, const rapt__op *op, rapt_tensor *c
       rapt__poison(graph, RAPT_EINVAL, "%s: input %d belongs to another graph", op->name, i);
       return NULL;
     }
+    if (in[i]->dtype == RAPT_BLOCKS && !(op->flags & RAPT__TAKES_BLOCKS)) {
+      rapt__poison(graph, RAPT_EUNSUPPORTED,
+                   "%s: \"%s\" is kept as its file has it (quantised or in 16 bits); "
+                   "only linear and embedding compute with such weights",
+                   op->name, in[i]->name);
+      return NULL;
+    }
   }
   rapt__node *node = rapt__arena_new(&graph->arena, 1, sizeof *node);
   rapt_tensor **inputs = n_in ? rapt__arena_new(&graph->arena, (size_t)n_in, sizeof *inputs) : NULL;
@@ -269,7 +276,8 @@ rapt_tensor *rapt_param(rapt_graph *graph, rapt_params *params, const char *name
     if (node->op == &rapt__op_param && ((rapt__param_attr *)node->attr)->param == param) return &node->out[0];
   }
   rapt__param_attr attr = {params, param};
-  rapt_tensor *t = leaf(graph, &rapt__op_param, full, RAPT_F32, ndim, dims, &attr, sizeof attr);
-  t->varies = true;
+  rapt_tensor *t =
+      leaf(graph, &rapt__op_param, full, param->blocks ? RAPT_BLOCKS : RAPT_F32, ndim, dims, &attr, sizeof attr);
+  t->varies = !param->blocks;
   return t;
 }

@@ -63,10 +63,11 @@ typedef struct rapt__split {
 } rapt__split;
 
 enum {
-  RAPT__EFFECT = 1,      /* changes memory outside its outputs (updates): always run */
-  RAPT__NO_GRADIENT = 2, /* piecewise constant or integer: gradients stop here without an error */
-  RAPT__VIEW = 4,        /* output 0 is input 0's memory with another shape */
-  RAPT__PLACES = 8,      /* output 0 is the concatenation of the inputs' memory: inputs may be computed in place */
+  RAPT__EFFECT = 1,        /* changes memory outside its outputs (updates): always run */
+  RAPT__NO_GRADIENT = 2,   /* piecewise constant or integer: gradients stop here without an error */
+  RAPT__VIEW = 4,          /* output 0 is input 0's memory with another shape */
+  RAPT__TAKES_BLOCKS = 16, /* inputs may be RAPT_BLOCKS */
+  RAPT__PLACES = 8,        /* output 0 is the concatenation of the inputs' memory: inputs may be computed in place */
 };
 
 /* An op is one of these, constant, in its own file, and one line in ops.def. */

@@ -196,7 +196,8 @@ static void set_addresses(layout *l) {
       const rapt_tensor *t = &node->out[o];
       if (is_external(t)) {
         const rapt__param_attr *attr = node->attr;
-        plan->data[t->id] = attr->params->values + attr->param->offset;
+        plan->data[t->id] =
+            attr->param->blocks ? (void *)(uintptr_t)attr->param->blocks : attr->params->values + attr->param->offset;
       } else if (l->root[t->id] != t->id) {
         plan->data[t->id] = plan->data[l->root[t->id]];
       } else if (l->where[t->id] >= 0) {

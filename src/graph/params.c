@@ -89,7 +89,7 @@ rapt_status rapt_params_start(rapt_params *params, uint64_t seed) {
   for (int pass = 0; pass < 2; pass++) {
     for (size_t i = 0; i < params->count; i++) {
       rapt__param *param = params->items[i];
-      if (param->init.no_decay != (pass == 1)) continue;
+      if (param->init.no_decay != (pass == 1) || param->blocks) continue;
       param->offset = extent;
       if (__builtin_add_overflow(extent, (param->size + 15) & ~(int64_t)15, &extent))
         return rapt__fail_memory(params->ctx, SIZE_MAX);
@@ -102,9 +102,30 @@ rapt_status rapt_params_start(rapt_params *params, uint64_t seed) {
   if (!params->values) return RAPT_ENOMEM;
   params->extent = extent;
   for (size_t i = 0; i < params->count; i++)
-    start_values(params->items[i], params->values + params->items[i]->offset, seed, ((uint64_t)1 << 32) + i);
+    if (!params->items[i]->blocks)
+      start_values(params->items[i], params->values + params->items[i]->offset, seed, ((uint64_t)1 << 32) + i);
   params->started = true;
   return RAPT_OK;
+}
+
+rapt_status rapt__params_attach(rapt_params *params, int64_t index, int block, bool turned, const void *rows) {
+  rapt__param *p = params->items[index];
+  int64_t elements = rapt__kernels()->blocks[block].elements;
+  if (params->started)
+    return rapt__fail(params->ctx, RAPT_EINVAL, "parameter \"%s\": the store was started before", p->name);
+  if (p->ndim != 2 || p->dim[turned ? 0 : 1] % elements != 0)
+    return rapt__fail(params->ctx, RAPT_ESHAPE, "parameter \"%s\" is no matrix of rows of whole blocks of %lld",
+                      p->name, (long long)elements);
+  p->blocks = rows;
+  p->block = block;
+  p->turned = turned;
+  return RAPT_OK;
+}
+
+const rapt__param *rapt__params_in_blocks(const rapt_params *params) {
+  for (size_t i = 0; i < params->count; i++)
+    if (params->items[i]->blocks) return params->items[i];
+  return NULL;
 }
 
 rapt_status rapt__params_need_states(rapt_params *params, int count) {
@@ -147,6 +168,6 @@ rapt_status rapt_params_get(const rapt_params *params, int64_t index, const char
   if (name) *name = param->name;
   if (ndim) *ndim = param->ndim;
   if (dims) *dims = param->dim;
-  if (values) *values = params->started ? params->values + param->offset : NULL;
+  if (values) *values = params->started && !param->blocks ? params->values + param->offset : NULL;
   return RAPT_OK;
 }

@@ -206,11 +206,18 @@ void rapt__plan_gradients_done(const rapt_plan *plan, const rapt_tensor *gradien
 }
 
 static double bytes_of(const rapt_plan *plan, const rapt__node *node) {
-  double elements = 0;
-  for (int i = 0; i < node->n_in; i++) elements += (double)node->in[i]->size;
+  double elements = 0, kept = 0;
+  for (int i = 0; i < node->n_in; i++) {
+    const rapt__param *p = rapt__blocks_of(node->in[i]);
+    const k_blocks *b = p ? &plan->k->blocks[p->block] : NULL;
+    if (b)
+      kept += (double)p->size / (double)b->elements * (double)b->bytes;
+    else
+      elements += (double)node->in[i]->size;
+  }
   for (int i = 0; i < node->n_out; i++)
     if (plan->data[node->out[i].id]) elements += (double)node->out[i].size;
-  return elements * sizeof(real);
+  return kept + elements * sizeof(real);
 }
 
 rapt_status rapt_plan_profile(rapt_plan *plan, uint64_t step, rapt_node_time_fn each, void *user) {

@@ -10,17 +10,20 @@ static const struct {
   k_level level;
   void (*install)(k_kernels *);
 } variants[] = {
-    {K_LEVEL_ref, rapt__vec_ref},      {K_LEVEL_ref, rapt__reduce_ref},     {K_LEVEL_ref, rapt__rows_ref},
-    {K_LEVEL_ref, rapt__random_ref},   {K_LEVEL_ref, rapt__optim_ref},      {K_LEVEL_ref, rapt__gemm_ref},
-    {K_LEVEL_ref, rapt__cells_ref},
+    {K_LEVEL_ref, rapt__vec_ref},          {K_LEVEL_ref, rapt__reduce_ref},     {K_LEVEL_ref, rapt__rows_ref},
+    {K_LEVEL_ref, rapt__random_ref},       {K_LEVEL_ref, rapt__optim_ref},      {K_LEVEL_ref, rapt__gemm_ref},
+    {K_LEVEL_ref, rapt__cells_ref},        {K_LEVEL_ref, rapt__blocks_ref},     {K_LEVEL_ref, rapt__blocks_k_ref},
+    {K_LEVEL_ref, rapt__blocks_write_ref},
 #ifdef RAPT_HAVE_AVX2
-    {K_LEVEL_avx2, rapt__vec_avx2},    {K_LEVEL_avx2, rapt__reduce_avx2},   {K_LEVEL_avx2, rapt__rows_avx2},
-    {K_LEVEL_avx2, rapt__random_avx2}, {K_LEVEL_avx2, rapt__optim_avx2},    {K_LEVEL_avx2, rapt__gemm_avx2},
-    {K_LEVEL_avx2, rapt__cells_avx2},  {K_LEVEL_avx512, rapt__gemm_avx512},
+    {K_LEVEL_avx2, rapt__vec_avx2},        {K_LEVEL_avx2, rapt__reduce_avx2},   {K_LEVEL_avx2, rapt__rows_avx2},
+    {K_LEVEL_avx2, rapt__random_avx2},     {K_LEVEL_avx2, rapt__optim_avx2},    {K_LEVEL_avx2, rapt__gemm_avx2},
+    {K_LEVEL_avx2, rapt__cells_avx2},      {K_LEVEL_avx512, rapt__gemm_avx512}, {K_LEVEL_avx2, rapt__blocks_avx2},
+    {K_LEVEL_avx2, rapt__blocks_k_avx2},
 #endif
 #ifdef RAPT_HAVE_NEON
-    {K_LEVEL_neon, rapt__vec_neon},    {K_LEVEL_neon, rapt__reduce_neon},   {K_LEVEL_neon, rapt__rows_neon},
-    {K_LEVEL_neon, rapt__optim_neon},  {K_LEVEL_neon, rapt__gemm_neon},     {K_LEVEL_neon, rapt__cells_neon},
+    {K_LEVEL_neon, rapt__vec_neon},        {K_LEVEL_neon, rapt__reduce_neon},   {K_LEVEL_neon, rapt__rows_neon},
+    {K_LEVEL_neon, rapt__optim_neon},      {K_LEVEL_neon, rapt__gemm_neon},     {K_LEVEL_neon, rapt__cells_neon},
+    {K_LEVEL_neon, rapt__blocks_neon},     {K_LEVEL_neon, rapt__blocks_k_neon},
 #endif
 };
 
@@ -79,4 +82,15 @@ const k_kernels *rapt__kernels_at(k_level level) {
 
 const char *rapt__kernels_level_name(k_level level) {
   return (unsigned)level < K_LEVEL_COUNT ? level_names[level] : "unknown";
+}
+
+int rapt__kernels_block(rapt__type type) {
+  static const rapt__type types[K_BLOCK_COUNT] = {
+#define TYPE(name, number, elements, bytes) RAPT__##name,
+      RAPT__WEIGHT_TYPE_LIST(TYPE)
+#undef TYPE
+  };
+  for (int b = 0; b < K_BLOCK_COUNT; b++)
+    if (types[b] == type) return b;
+  return -1;
 }

@@ -85,8 +85,7 @@ void rapt__gemm_plan(const k_kernels *k, const k_gemm *g, k_gemm_plan *plan) {
   }
 }
 
-/* bias, activation and residual over a block of C. */
-static void epilogue(const k_kernels *k, const k_gemm *g, int64_t i0, int64_t i1, int64_t j0, int64_t j1) {
+void rapt__gemm_epilogue(const k_kernels *k, const k_gemm *g, int64_t i0, int64_t i1, int64_t j0, int64_t j1) {
   int64_t n = j1 - j0;
   if (!g->bias && g->activation < 0 && !g->residual) return;
   for (int64_t i = i0; i < i1; i++) {
@@ -118,7 +117,7 @@ static void few_rows(const k_kernels *k, const k_gemm *g, int64_t j0, int64_t j1
       k->gemv(j1 - j0, g->k, g->b + j0 * g->b_col, g->b_col, a, c, g->accumulate);
     }
   }
-  epilogue(k, g, 0, g->m, j0, j1);
+  rapt__gemm_epilogue(k, g, 0, g->m, j0, j1);
 }
 
 static void few_columns_unit(const k_kernels *k, const k_gemm *g, int64_t i0, int64_t i1, real *scratch) {
@@ -136,7 +135,7 @@ static void few_columns_unit(const k_kernels *k, const k_gemm *g, int64_t i0, in
       *c = g->accumulate ? *c + y[i - i0] : y[i - i0];
     }
   }
-  epilogue(k, g, i0, i1, 0, g->n);
+  rapt__gemm_epilogue(k, g, i0, i1, 0, g->n);
 }
 
 /* Steps of k of a transposed A, `width` neighbours each. A constant width makes each a move or two. */
@@ -192,7 +191,7 @@ static void block_product(const k_kernels *k, const k_gemm *g, int64_t i0, int64
                      add);
       }
     }
-    if (last) epilogue(k, g, i, i + rows, b->j0, b->j1);
+    if (last) rapt__gemm_epilogue(k, g, i, i + rows, b->j0, b->j1);
   }
 }
 
@@ -217,14 +216,14 @@ static void blocked(const k_kernels *k, const k_gemm *g, const k_gemm_plan *plan
 static void dots(const k_kernels *k, const k_gemm *g, int64_t i0, int64_t i1, int64_t j0, int64_t j1) {
   k->gemm_dots(i1 - i0, j1 - j0, g->k, g->a + i0 * g->a_row, g->a_row, g->b + j0 * g->b_col, g->b_col,
                g->c + i0 * g->c_row + j0, g->c_row, g->accumulate);
-  epilogue(k, g, i0, i1, j0, j1);
+  rapt__gemm_epilogue(k, g, i0, i1, j0, j1);
 }
 
 /* An empty sum, then the epilogue. */
 static void no_product(const k_kernels *k, const k_gemm *g, int64_t i0, int64_t i1, int64_t j0, int64_t j1) {
   for (int64_t i = i0; i < i1 && !g->accumulate; i++)
     memset(g->c + i * g->c_row + j0, 0, (size_t)(j1 - j0) * sizeof(real));
-  epilogue(k, g, i0, i1, j0, j1);
+  rapt__gemm_epilogue(k, g, i0, i1, j0, j1);
 }
 
 /* Units follow each other down the rows of C. As many as fill whole columns are one piece of work, in which a block of B is

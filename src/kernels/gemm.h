@@ -25,5 +25,7 @@ void rapt__gemm_units(const k_kernels *k, const k_gemm *g, const k_gemm_plan *pl
 /* The whole product on this thread, with scratch of the size that rapt__gemm_scratch says. */
 size_t rapt__gemm_scratch(const k_kernels *k, const k_gemm *g);
 void rapt__gemm(const k_kernels *k, const k_gemm *g, void *scratch);
+/* Bias, activation and residual over a block of C. */
+void rapt__gemm_epilogue(const k_kernels *k, const k_gemm *g, int64_t i0, int64_t i1, int64_t j0, int64_t j1);
 
 #endif

@@ -11,6 +11,8 @@
 #define RAPT_SRC_KERNELS_H
 
 #include <rapt/base.h>
+#include "base/types.h"
+
 #include <stdbool.h>
 
 typedef rapt_real real;
@@ -77,6 +79,24 @@ typedef struct k_gemm {
   const real *residual; /* (m, n) with row stride residual_row, added after bias and activation, or NULL */
   int64_t residual_row;
 } k_gemm;
+
+/* Weights as they lie in files, by K_BLOCK_…: 16 bits each, or in blocks that share a scale (GGML's types, kernels/blocks.h). A row
+ * has whole blocks. Products take activations turned into eight bits for blocks, left as they are for the two of 16 bits; what
+ * is summed as integers is exact, so that all levels give the same bits. */
+enum {
+#define K_BLOCK_ENUM(name, number, elements, bytes) K_BLOCK_##name,
+  RAPT__WEIGHT_TYPE_LIST(K_BLOCK_ENUM) K_BLOCK_COUNT
+#undef K_BLOCK_ENUM
+};
+typedef struct k_blocks {
+  int64_t elements; /* of a block */
+  size_t bytes;     /* of a block */
+  size_t act_bytes; /* of as many prepared activations */
+  void (*read)(int64_t n, const void *row, real *y);
+  void (*write)(int64_t n, const real *x, void *row);  /* to the nearest or nearly so; numbers, no NaN */
+  void (*prepare)(int64_t n, const real *x, void *to); /* activations for dot */
+  real (*dot)(int64_t n, const void *row, const void *prepared);
+} k_blocks;
 
 typedef struct k_kernels {
   const char *name; /* of the level: "ref", "avx2", "avx512", "neon" */
@@ -167,6 +187,8 @@ typedef struct k_kernels {
   /* Skinny products: y (m) = A (m, k; row stride lda)·x [+ y], and y (n) = xᵀ (k)·B (k, n; row stride ldb) [+ y]. */
   void (*gemv)(int64_t m, int64_t k, const real *a, int64_t lda, const real *x, real *y, bool accumulate);
   void (*gevm)(int64_t k, int64_t n, const real *x, const real *b, int64_t ldb, real *y, bool accumulate);
+
+  k_blocks blocks[K_BLOCK_COUNT];
 } k_kernels;
 
 /* Levels of instruction sets, best last. */
@@ -183,5 +205,7 @@ const k_kernels *rapt__kernels(void);
 /* The table of one level, or NULL when this CPU or this build lacks it. */
 const k_kernels *rapt__kernels_at(k_level level);
 const char *rapt__kernels_level_name(k_level level);
+/* Of a type of weights, K_BLOCK_…, or −1. */
+int rapt__kernels_block(rapt__type type);
 
 #endif

@@ -12,6 +12,9 @@ void rapt__random_ref(k_kernels *t);
 void rapt__cells_ref(k_kernels *t);
 void rapt__optim_ref(k_kernels *t);
 void rapt__gemm_ref(k_kernels *t);
+void rapt__blocks_ref(k_kernels *t);
+void rapt__blocks_k_ref(k_kernels *t);
+void rapt__blocks_write_ref(k_kernels *t);
 
 #ifdef RAPT_HAVE_AVX2
 void rapt__vec_avx2(k_kernels *t);
@@ -21,6 +24,8 @@ void rapt__random_avx2(k_kernels *t);
 void rapt__cells_avx2(k_kernels *t);
 void rapt__optim_avx2(k_kernels *t);
 void rapt__gemm_avx2(k_kernels *t);
+void rapt__blocks_avx2(k_kernels *t);
+void rapt__blocks_k_avx2(k_kernels *t);
 
 void rapt__gemm_avx512(k_kernels *t);
 #endif
@@ -32,6 +37,8 @@ void rapt__rows_neon(k_kernels *t);
 void rapt__cells_neon(k_kernels *t);
 void rapt__optim_neon(k_kernels *t);
 void rapt__gemm_neon(k_kernels *t);
+void rapt__blocks_neon(k_kernels *t);
+void rapt__blocks_k_neon(k_kernels *t);
 #endif
 
 #endif

@@ -184,6 +184,52 @@ static int64_t *vocabulary(void *config) { return &((gpt_config *)config)->vocab
 /* Buffers of older checkpoints, and the head's copy of tied embeddings. */
 static const char *const unread[] = {"lm_head.weight", ".attn.bias", ".attn.masked_bias", NULL};
 
+static int64_t inner_of(const void *config) {
+  const gpt_config *c = config;
+  return c->inner ? c->inner : 4 * c->width;
+}
+
+/* GGUF's gpt2, which is the paper's model and none of its variants. */
+static const rapt__gguf_name gguf_names[] = {
+    {"token_embd.weight", "transformer.wte.weight", 0},
+    {"position_embd.weight", "transformer.wpe.weight", RAPT__GGUF_PLAIN},
+    {"output_norm.weight", "transformer.ln_f.weight", 0},
+    {"output_norm.bias", "transformer.ln_f.bias", 0},
+    {"output.weight", "lm_head.weight", 0},
+    {"blk.%d.attn_norm.weight", "transformer.h.%d.ln_1.weight", 0},
+    {"blk.%d.attn_norm.bias", "transformer.h.%d.ln_1.bias", 0},
+    {"blk.%d.attn_qkv.weight", "transformer.h.%d.attn.c_attn.weight", RAPT__GGUF_TURNED},
+    {"blk.%d.attn_qkv.bias", "transformer.h.%d.attn.c_attn.bias", 0},
+    {"blk.%d.attn_output.weight", "transformer.h.%d.attn.c_proj.weight", RAPT__GGUF_TURNED},
+    {"blk.%d.attn_output.bias", "transformer.h.%d.attn.c_proj.bias", 0},
+    {"blk.%d.ffn_norm.weight", "transformer.h.%d.ln_2.weight", 0},
+    {"blk.%d.ffn_norm.bias", "transformer.h.%d.ln_2.bias", 0},
+    {"blk.%d.ffn_up.weight", "transformer.h.%d.mlp.c_fc.weight", RAPT__GGUF_TURNED},
+    {"blk.%d.ffn_up.bias", "transformer.h.%d.mlp.c_fc.bias", 0},
+    {"blk.%d.ffn_down.weight", "transformer.h.%d.mlp.c_proj.weight", RAPT__GGUF_TURNED},
+    {"blk.%d.ffn_down.bias", "transformer.h.%d.mlp.c_proj.bias", 0},
+    {0}};
+static const rapt__gguf_key gguf_keys[] = {{"context_length", "n_positions", NULL},
+                                           {"embedding_length", "n_embd", NULL},
+                                           {"block_count", "n_layer", NULL},
+                                           {"feed_forward_length", "n_inner", inner_of},
+                                           {"attention.head_count", "n_head", NULL},
+                                           {"attention.layer_norm_epsilon", "layer_norm_epsilon", NULL},
+                                           {0}};
+static const rapt__gguf_fixed gguf_fixed[] = {{"activation_function", "gelu_new"},
+                                              {"bias", "true"},
+                                              {"position", "learned"},
+                                              {"norm", "layer"},
+                                              {"n_kv_head", "0"},
+                                              {0}};
+static const rapt__gguf_arch gguf = {.name = "gpt2",
+                                     .names = gguf_names,
+                                     .keys = gguf_keys,
+                                     .fixed = gguf_fixed,
+                                     .table = "token_embd.weight",
+                                     .output = "output.weight",
+                                     .tied = "tie_word_embeddings"};
+
 const rapt__model rapt__model_gpt2 = {.name = "gpt2",
                                       .hf_class = "GPT2LMHeadModel",
                                       .hf_type = "gpt2",
@@ -195,4 +241,5 @@ const rapt__model rapt__model_gpt2 = {.name = "gpt2",
                                       .hidden = hidden,
                                       .context = context,
                                       .vocabulary = vocabulary,
-                                      .has_cache = true};
+                                      .has_cache = true,
+                                      .gguf = &gguf};

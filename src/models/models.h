@@ -5,6 +5,7 @@
 
 #include "base/config.h"
 #include "models/encoder.h"
+#include "models/gguf.h"
 #include "models/music.h"
 #include "models/seq2seq.h"
 #include "nn/nn.h"
@@ -52,6 +53,7 @@ typedef struct rapt__model {
   int64_t (*context)(const void *config);
   int64_t *(*vocabulary)(void *config);
   bool has_cache;
+  const rapt__gguf_arch *gguf; /* its form in GGUF files, or NULL */
   const rapt__seq2seq
       *seq2seq;             /* a sequence-to-sequence architecture: then `hidden` is NULL, and context and vocabulary
                                  * are the target's; or NULL */

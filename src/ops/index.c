@@ -1,5 +1,6 @@
 /* Ops that take int32 indices or give them: embedding, gather and scatter, one_hot, top_k. Indices come from outside:
  * one that is out of range reads zeros and takes no gradient. */
+#include "graph/params.h"
 #include "ops/ops.h"
 
 #include <math.h>
@@ -28,10 +29,14 @@ static void embedding_split(const rapt__node *node, const k_kernels *k, rapt__sp
 static void embedding_forward(const rapt__call *call) {
   const rapt_tensor *table = call->node->in[0];
   const int32_t *ids = call->in[1];
+  const rapt__param *kept = rapt__blocks_of(table);
+  const k_blocks *b = kept ? &call->k->blocks[kept->block] : NULL;
   int64_t n = row_size(table);
   for (int64_t i = call->begin; i < call->end; i++) {
     real *y = RAPT__OUT(call, 0) + i * n;
-    if (ids[i] >= 0 && ids[i] < table->dim[0])
+    if (b && ids[i] >= 0 && ids[i] < table->dim[0])
+      b->read(n, (const char *)call->in[0] + ids[i] * (n / b->elements) * (int64_t)b->bytes, y);
+    else if (ids[i] >= 0 && ids[i] < table->dim[0])
       memcpy(y, RAPT__IN(call, 0) + ids[i] * n, (size_t)n * sizeof *y);
     else
       memset(y, 0, (size_t)n * sizeof *y);
@@ -59,6 +64,7 @@ static rapt_tensor *embedding_sample(rapt_graph *graph, int i) {
 }
 
 const rapt__op rapt__op_embedding = {.name = "embedding",
+                                     .flags = RAPT__TAKES_BLOCKS,
                                      .split = embedding_split,
                                      .forward = embedding_forward,
                                      .grad = embedding_grad,
@@ -67,7 +73,9 @@ const rapt__op rapt__op_embedding = {.name = "embedding",
 
 rapt_tensor *rapt_embedding(rapt_tensor *table, rapt_tensor *ids) {
   if (rapt__poisoned(table) || rapt__poisoned(ids)) return &table->graph->poison;
-  if (table->ndim != 2 || table->dtype != RAPT_F32 || ids->dtype != RAPT_I32 || ids->ndim >= RAPT_MAX_DIMS)
+  const rapt__param *kept = rapt__blocks_of(table);
+  if (table->ndim != 2 || table->dtype == RAPT_I32 || (kept && kept->turned) || ids->dtype != RAPT_I32 ||
+      ids->ndim >= RAPT_MAX_DIMS)
     return misfit(table, ids, "embedding");
   int64_t dims[RAPT_MAX_DIMS];
   memcpy(dims, ids->dim, sizeof dims);

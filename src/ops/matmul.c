@@ -1,7 +1,8 @@
 /* Matrix products: batched matmul, and linear, whose bias and activation are the product's epilogue. */
 #include "ops/ops.h"
 
-#include "kernels/gemm.h"
+#include "graph/params.h"
+#include "kernels/blocks_product.h"
 
 /* ---- matmul ---- */
 
@@ -24,16 +25,20 @@ static k_gemm matmul_product(const matmul_attr *t) {
                   .b_col = t->transpose_b ? t->k : 1};
 }
 
+static void split_plan(const k_gemm_plan *plan, rapt__split *split) {
+  split->phases = 2;
+  for (int p = 0; p < 2; p++) {
+    split->units[p] = plan->units[p];
+    split->grain[p] = 1;
+  }
+  split->shared_bytes = plan->shared_bytes;
+  split->scratch_bytes = plan->worker_bytes;
+}
+
 static void split_product(const k_kernels *k, const k_gemm *g, rapt__split *split) {
   k_gemm_plan plan;
   rapt__gemm_plan(k, g, &plan);
-  split->phases = 2;
-  for (int p = 0; p < 2; p++) {
-    split->units[p] = plan.units[p];
-    split->grain[p] = 1;
-  }
-  split->shared_bytes = plan.shared_bytes;
-  split->scratch_bytes = plan.worker_bytes;
+  split_plan(&plan, split);
 }
 
 static void run_product(const rapt__call *call, const k_gemm *g) {
@@ -202,7 +207,13 @@ static k_gemm linear_product(const linear_attr *t) {
 
 static void linear_split(const rapt__node *node, const k_kernels *k, rapt__split *split) {
   k_gemm g = linear_product(node->attr);
-  split_product(k, &g, split);
+  const rapt__param *kept = rapt__blocks_of(node->in[1]);
+  k_gemm_plan plan;
+  if (kept)
+    rapt__blocks_plan(k, &g, kept->block, &plan);
+  else
+    rapt__gemm_plan(k, &g, &plan);
+  split_plan(&plan, split);
 }
 
 static void linear_forward(const rapt__call *call) {
@@ -212,12 +223,26 @@ static void linear_forward(const rapt__call *call) {
   g.c = RAPT__OUT(call, 0);
   g.bias = call->node->n_in > 2 ? RAPT__IN(call, 2) : NULL;
   g.slope = call->node->n_out > 1 ? RAPT__OUT(call, 1) : NULL;
-  run_product(call, &g);
+  const rapt__param *kept = rapt__blocks_of(call->node->in[1]);
+  if (!kept) {
+    run_product(call, &g);
+    return;
+  }
+  k_gemm_plan plan;
+  rapt__blocks_plan(call->k, &g, kept->block, &plan);
+  rapt__blocks_units(call->k, &g, kept->block, call->in[1], &plan, call->phase, call->begin, call->end, call->shared,
+                     call->scratch);
 }
 
 static void linear_grad(rapt__node *node, rapt_tensor *const *dout, rapt_tensor **din) {
   const linear_attr *t = node->attr;
   rapt_tensor *x = node->in[0], *w = node->in[1];
+  if (w->dtype == RAPT_BLOCKS) {
+    rapt__poison(node->graph, RAPT_EUNSUPPORTED,
+                 "linear: no gradient flows through \"%s\", which is kept as its file has it (quantised or in 16 bits)",
+                 w->name);
+    return;
+  }
   if (node->n_out > 1 && dout[1]) {
     rapt__poison(node->graph, RAPT_EUNSUPPORTED, "linear: the gradient of an activation's gradient is not there");
     return;
@@ -248,6 +273,7 @@ static double linear_flops(const rapt__node *node, void *const *out) {
 }
 
 const rapt__op rapt__op_linear = {.name = "linear",
+                                  .flags = RAPT__TAKES_BLOCKS,
                                   .split = linear_split,
                                   .flops = linear_flops,
                                   .forward = linear_forward,
@@ -270,6 +296,9 @@ rapt_tensor *rapt_linear(rapt_tensor *x, rapt_tensor *weight, bool transposed, r
     return rapt__poison(graph, RAPT_ESHAPE, "linear: x %s, weight %s%s, bias %s do not fit", rapt__shape_text(x),
                         rapt__shape_text(weight), transposed ? " transposed" : "",
                         bias ? rapt__shape_text(bias) : "none");
+  const rapt__param *kept = rapt__blocks_of(weight);
+  if (kept && kept->turned == transposed)
+    return rapt__poison(graph, RAPT_EUNSUPPORTED, "linear: the blocks of \"%s\" run along the outputs", weight->name);
   rapt__node *node =
       rapt__node_new(graph, &rapt__op_linear, (rapt_tensor *[]){x, weight, bias}, bias ? 3 : 2, &t, sizeof t);
   if (!node) return &graph->poison;

@@ -4,6 +4,7 @@
 #include "formats/json.h"
 #include "tasks/config_json.h"
 #include "tasks/encoder.h"
+#include "tasks/gguf.h"
 #include "tasks/params_file.h"
 
 #include <rapt/text.h>
@@ -14,16 +15,15 @@
 
 /* ---- Weights ---- */
 
-static rapt_status write_weights(const rapt_model *model, const char *path, rapt_storage storage) {
+static rapt_status write_weights(const rapt_model *model, const char *dir, rapt_storage storage, uint64_t most) {
   static const char *const meta[] = {"format", "pt", NULL};
-  if (storage == RAPT_STORAGE_FLOAT32) return rapt__params_write(model->params, path, meta);
-  return rapt__params_write_narrow(model->params, path, storage == RAPT_STORAGE_FLOAT16 ? RAPT__ST_F16 : RAPT__ST_BF16,
-                                   meta);
+  static const rapt__st_type types[] = {RAPT__ST_F32, RAPT__ST_F16, RAPT__ST_BF16}; /* as rapt_storage */
+  return rapt__params_write_dir(model->params, dir, types[storage], meta, most);
 }
 
 /* ---- The directory ---- */
 
-static rapt_status fill_model(rapt_model *model, json_t *root, const char *config_path, const char *weights_path) {
+static rapt_status fill_model(rapt_model *model, json_t *root, const char *config_path, const char *dir) {
   RAPT_TRY(rapt__config_json_read(model, root, config_path));
   if (model->tokenizer && rapt_tokenizer_size(model->tokenizer) > rapt_model_vocabulary(model))
     return rapt__fail(model->ctx, RAPT_EFORMAT,
@@ -42,7 +42,7 @@ static rapt_status fill_model(rapt_model *model, json_t *root, const char *confi
   for (size_t i = 0; i < model->params->count; i++)
     if (!model->arch->hf_optional) model->params->items[i]->init.kind = RAPT_INIT_ZEROS;
   RAPT_TRY(rapt_params_start(model->params, 0));
-  return rapt__model_read_weights(model, weights_path);
+  return rapt__model_read_directory(model, dir);
 }
 
 /* A model without a tokenizer still computes logits. */
@@ -67,11 +67,12 @@ static rapt_status load_tokenizers(rapt_context *ctx, const char *dir, const rap
 
 rapt_status rapt_model_load(rapt_context *ctx, const char *dir, rapt_model **out) {
   *out = NULL;
-  char *config = rapt__path_join(ctx, dir, "config.json"), *weights = rapt__path_join(ctx, dir, "model.safetensors");
+  if (rapt__is_gguf(dir)) return rapt__gguf_load(ctx, dir, false, out);
+  char *config = rapt__path_join(ctx, dir, "config.json");
   json_t *root = NULL;
   rapt_model *model = NULL;
   rapt_tokenizer *source = NULL, *tokenizer = NULL;
-  rapt_status status = config && weights ? rapt__json_read(ctx, config, &root) : RAPT_ENOMEM;
+  rapt_status status = config ? rapt__json_read(ctx, config, &root) : RAPT_ENOMEM;
   const rapt__model *arch = NULL;
   bool is_part = false;
   if (status == RAPT_OK) status = rapt__config_json_find(ctx, config, &root, &arch, &is_part);
@@ -79,10 +80,9 @@ rapt_status rapt_model_load(rapt_context *ctx, const char *dir, rapt_model **out
   if (status == RAPT_OK) status = rapt__model_empty_pair(ctx, arch, source, tokenizer, &model);
   if (status == RAPT_OK) model->is_part = is_part;
   if (status == RAPT_OK && arch->encoder) status = rapt__embed_options_read(ctx, dir, &model->embed);
-  if (status == RAPT_OK) status = fill_model(model, root, config, weights);
+  if (status == RAPT_OK) status = fill_model(model, root, config, dir);
   json_decref(root);
   rapt__free(ctx, config);
-  rapt__free(ctx, weights);
   if (status != RAPT_OK)
     rapt_model_free(model);
   else
@@ -103,26 +103,29 @@ rapt_status rapt_model_save(const rapt_model *model, const char *dir) {
 }
 
 rapt_status rapt_model_save_as(const rapt_model *model, const char *dir, rapt_storage storage) {
+  return rapt__model_save(model, dir, storage, 0);
+}
+
+rapt_status rapt__model_save(const rapt_model *model, const char *dir, rapt_storage storage, uint64_t most) {
   rapt_context *ctx = model->ctx;
   if ((unsigned)storage > RAPT_STORAGE_BFLOAT16)
     return rapt__fail(ctx, RAPT_EINVAL, "%s: %d is no way to store a model", dir, (int)storage);
   RAPT_TRY(rapt__make_dirs(ctx, dir));
-  char *config = rapt__path_join(ctx, dir, "config.json"), *weights = rapt__path_join(ctx, dir, "model.safetensors");
+  char *config = rapt__path_join(ctx, dir, "config.json");
   char *generation = rapt__path_join(ctx, dir, "generation_config.json");
   static const char sampled[] = "{\n  \"do_sample\": true,\n  \"temperature\": 0.8\n}\n";
   static const char searched[] =
       "{\n  \"bos_token_id\": 0,\n  \"pad_token_id\": 1,\n  \"eos_token_id\": 2,\n  \"decoder_start_token_id\": 0,\n"
       "  \"do_sample\": false,\n  \"num_beams\": 4\n}\n"; /* RAPT__BOS, RAPT__PAD, RAPT__EOS */
   const char *defaults = model->arch->seq2seq ? searched : sampled;
-  rapt_status status = config && weights && generation ? rapt__config_json_write(model, config, storage) : RAPT_ENOMEM;
+  rapt_status status = config && generation ? rapt__config_json_write(model, config, storage) : RAPT_ENOMEM;
   if (status == RAPT_OK && !model->arch->music && !model->arch->encoder)
     status = rapt__file_replace(ctx, generation, defaults, strlen(defaults));
   if (status == RAPT_OK && model->tokenizer) status = rapt_tokenizer_save(model->tokenizer, dir);
   if (status == RAPT_OK && model->source_tokenizer) status = save_source(model, dir);
   if (status == RAPT_OK && model->arch->encoder) status = rapt__embed_options_write(model, dir);
-  if (status == RAPT_OK) status = write_weights(model, weights, storage);
+  if (status == RAPT_OK) status = write_weights(model, dir, storage, most);
   rapt__free(ctx, config);
-  rapt__free(ctx, weights);
   rapt__free(ctx, generation);
   return status;
 }

@@ -1,6 +1,6 @@
 /* Reading a model's weights from a file that names tensors as some release of the class does: every tensor of the file is
  * given to the parameter that it means, and what is left over on either side is told. */
-#include "formats/safetensors.h"
+#include "formats/weights.h"
 #include "tasks/model.h"
 
 #include <stdio.h>
@@ -10,15 +10,15 @@ enum { NAME = 300 }; /* the most bytes of a name, its end included; longer ones 
 
 typedef enum kind { OWN, COPY, UNREAD, ZERO, UNKNOWN } kind;
 
-/* What an import has met so far. */
-typedef struct import {
+/* What has been met so far. */
+typedef struct reading {
   rapt_model *model;
   const char *path;
   uint8_t *filled; /* of every parameter: 0, or 1 + OWN or COPY */
   int64_t read, unread;
   rapt__text missing, unknown; /* names */
   int64_t missing_count, unknown_count;
-} import;
+} reading;
 
 static size_t ending(const char *name, const char *end) {
   size_t n = strlen(name), m = strlen(end);
@@ -86,14 +86,14 @@ static rapt_status note(rapt__text *list, int64_t *count, const char *name) {
 }
 
 /* Of a file's tensor: its elements as floats, freed by the caller; NULL after an error. */
-static float *elements(const import *in, const rapt__safetensors *st, const rapt__st_entry *e) {
+static float *elements(const reading *in, const rapt__safetensors *st, const rapt__st_entry *e) {
   float *values = rapt__new(in->model->ctx, (size_t)e->size + 1, sizeof *values);
   if (!values || rapt__safetensors_read(st, e, values) == RAPT_OK) return values;
   rapt__free(in->model->ctx, values);
   return NULL;
 }
 
-static rapt_status read_param(import *in, const rapt__safetensors *st, const rapt__st_entry *e, int64_t index) {
+static rapt_status read_param(reading *in, const rapt__safetensors *st, const rapt__st_entry *e, int64_t index) {
   rapt_params *params = in->model->params;
   const rapt__param *p = params->items[index];
   bool same = e->ndim == p->ndim;
@@ -109,7 +109,7 @@ static rapt_status read_param(import *in, const rapt__safetensors *st, const rap
   return RAPT_OK;
 }
 
-static rapt_status check_zero(import *in, const rapt__safetensors *st, const rapt__st_entry *e) {
+static rapt_status check_zero(reading *in, const rapt__safetensors *st, const rapt__st_entry *e) {
   float *values = elements(in, st, e);
   if (!values) return rapt_context_status(in->model->ctx);
   rapt_status status = RAPT_OK;
@@ -123,7 +123,7 @@ static rapt_status check_zero(import *in, const rapt__safetensors *st, const rap
 }
 
 /* Of two tied tensors the one with the parameter's own name counts, wherever it stands. */
-static rapt_status take(import *in, const rapt__safetensors *st, const rapt__st_entry *e) {
+static rapt_status take(reading *in, const rapt__safetensors *st, const rapt__st_entry *e) {
   int64_t index = -1;
   kind what = kind_of(in->model, e->name, &index);
   switch (what) {
@@ -145,7 +145,7 @@ static rapt_status take(import *in, const rapt__safetensors *st, const rapt__st_
 }
 
 /* Everything that does not fit, in one sentence. */
-static rapt_status judge(import *in) {
+static rapt_status judge(reading *in) {
   const rapt_params *params = in->model->params;
   for (size_t i = 0; i < params->count; i++)
     if (!in->filled[i] && !ends_in(params->items[i]->name, in->model->arch->hf_optional))
@@ -164,20 +164,32 @@ static rapt_status judge(import *in) {
   return RAPT_OK;
 }
 
-rapt_status rapt__model_read_weights(rapt_model *model, const char *path) {
+/* All tensors of the files, which are closed here. */
+static rapt_status read_all(rapt_model *model, rapt__weights *w) {
   rapt_context *ctx = model->ctx;
-  rapt__safetensors st;
-  RAPT_TRY(rapt__safetensors_open(ctx, path, &st));
-import in = {.model = model, .path = path };
+  reading in = {.model = model, .path = w->path};
   rapt__text_init(&in.missing, ctx);
   rapt__text_init(&in.unknown, ctx);
   in.filled = rapt__new(ctx, model->params->count + 1, 1);
   rapt_status status = in.filled ? RAPT_OK : RAPT_ENOMEM;
-  for (size_t i = 0; i < st.count && status == RAPT_OK; i++) status = take(&in, &st, &st.entries[i]);
+  for (size_t i = 0; i < w->count && status == RAPT_OK; i++)
+    status = take(&in, &w->files[w->file_of[i]], w->entries[i]);
   if (status == RAPT_OK) status = judge(&in);
   rapt__free(ctx, in.filled);
   rapt__text_free(&in.missing);
   rapt__text_free(&in.unknown);
-  rapt__safetensors_close(&st);
+  rapt__weights_close(w);
   return status;
+}
+
+rapt_status rapt__model_read_weights(rapt_model *model, const char *path) {
+  rapt__weights w;
+  RAPT_TRY(rapt__weights_open(model->ctx, path, &w));
+  return read_all(model, &w);
+}
+
+rapt_status rapt__model_read_directory(rapt_model *model, const char *dir) {
+  rapt__weights w;
+  RAPT_TRY(rapt__weights_open_dir(model->ctx, dir, &w));
+  return read_all(model, &w);
 }

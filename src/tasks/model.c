@@ -2,6 +2,7 @@
 #include "tasks/model.h"
 
 #include "tasks/encoder.h"
+#include "formats/gguf.h"
 
 #include <math.h>
 #include <rapt/music.h>
@@ -193,6 +194,8 @@ void rapt_model_free(rapt_model *model) {
   rapt_plan_cache_free(model->plans);
   rapt_params_free(model->caches);
   rapt_params_free(model->params);
+  if (model->file) rapt__gguf_close(model->file);
+  rapt__free(ctx, model->file);
   rapt_tokenizer_free(model->tokenizer);
   rapt_tokenizer_free(model->source_tokenizer);
   rapt__arena_free(&model->arena);

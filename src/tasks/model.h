@@ -18,6 +18,7 @@ struct rapt_model {
   int64_t capacity;                 /* tokens that they have room for */
   rapt_embed_options embed;         /* of an encoder: what its directory says */
   bool is_part;                     /* was read from the directory of a larger model, whose text model it is */
+  struct rapt__gguf *file;          /* owned: mapped, in which weights lie; or NULL */
   rapt_plan_cache *plans;           /* owned: forward passes by (mode, B, T) */
 };
 
@@ -48,6 +49,10 @@ rapt_status rapt__model_declare(rapt_model *model);
 /* Replaces parameters by the tensors of a file, by the names that files of the class have; 16-bit floats are widened. RAPT_EFORMAT
  * says how many are there, which are missing and which belong to no parameter. Of tied weights one is enough. */
 rapt_status rapt__model_read_weights(rapt_model *model, const char *path);
+/* The same of a model directory, whose weights may lie in several files. */
+rapt_status rapt__model_read_directory(rapt_model *model, const char *dir);
+/* rapt_model_save_as, with weights in several files where one would have more than `most` bytes of them (0: no limit). */
+rapt_status rapt__model_save(const rapt_model *model, const char *dir, rapt_storage storage, uint64_t most);
 /* Encodes a text with the model's tokenizer; *ids is freed with rapt__free. */
 rapt_status rapt__model_encode(const rapt_model *model, const char *text, size_t size, int32_t **ids, int64_t *count);
 /* *sum: nats of ids[1..count), in windows of the context that overlap by half (rapt_model_eval). */

@@ -1,7 +1,7 @@
 /* A parameter store as a safetensors file. */
 #include "tasks/params_file.h"
 
-#include "formats/half.h"
+#include "base/half.h"
 
 #include <math.h>
 #include <string.h>
@@ -10,17 +10,6 @@ static rapt__st_entry entry_of(const rapt__param *p, rapt__st_type type, const v
   rapt__st_entry e = {.name = p->name, .type = type, .ndim = p->ndim, .size = p->size, .data = data};
   memcpy(e.dim, p->dim, sizeof p->dim);
   return e;
-}
-
-rapt_status rapt__params_write(const rapt_params *params, const char *path, const char *const *meta) {
-  rapt__st_entry *entries = rapt__new(params->ctx, params->count + 1, sizeof *entries);
-  if (!entries) return RAPT_ENOMEM;
-  for (size_t i = 0; i < params->count; i++)
-    entries[i] = entry_of(params->items[i], sizeof(real) == 8 ? RAPT__ST_F64 : RAPT__ST_F32,
-                          params->values + params->items[i]->offset);
-  rapt_status status = rapt__safetensors_write(params->ctx, path, entries, params->count, meta);
-  rapt__free(params->ctx, entries);
-  return status;
 }
 
 /* Into `out` (extent), laid out like the store. */
@@ -38,14 +27,52 @@ static rapt_status narrow(const rapt_params *params, const char *path, rapt__st_
   return RAPT_OK;
 }
 
+/* The store as entries of a file. `values` is memory that they need besides; both are freed with rapt__free. */
+static rapt_status list(const rapt_params *params, const char *path, rapt__st_type type, rapt__st_entry **entries,
+                        uint16_t **values) {
+  const rapt__param *kept = rapt__params_in_blocks(params);
+  bool wide = type == RAPT__ST_F32 || type == RAPT__ST_F64;
+  *values = NULL;
+  *entries = NULL;
+  if (kept)
+    return rapt__fail(
+        params->ctx, RAPT_EUNSUPPORTED,
+        "%s: \"%s\" is kept as its file has it (quantised or in 16 bits); `rapt convert` writes such models", path,
+        kept->name);
+  *entries = rapt__new(params->ctx, params->count + 1, sizeof **entries);
+  if (!wide) *values = rapt__new(params->ctx, (size_t)params->extent + 1, sizeof **values);
+  if (!*entries || (!wide && !*values)) return RAPT_ENOMEM;
+  if (!wide) RAPT_TRY(narrow(params, path, type, *values));
+  for (size_t i = 0; i < params->count; i++) {
+    const rapt__param *p = params->items[i];
+    (*entries)[i] = entry_of(p, type, wide ? (const void *)(params->values + p->offset) : *values + p->offset);
+  }
+  return RAPT_OK;
+}
+
 rapt_status rapt__params_write_narrow(const rapt_params *params, const char *path, rapt__st_type type,
                                       const char *const *meta) {
-  rapt__st_entry *entries = rapt__new(params->ctx, params->count + 1, sizeof *entries);
-  uint16_t *values = rapt__new(params->ctx, (size_t)params->extent + 1, sizeof *values);
-  rapt_status status = entries && values ? narrow(params, path, type, values) : RAPT_ENOMEM;
-  for (size_t i = 0; i < params->count && status == RAPT_OK; i++)
-    entries[i] = entry_of(params->items[i], type, values + params->items[i]->offset);
+  rapt__st_entry *entries;
+  uint16_t *values;
+  rapt_status status = list(params, path, type, &entries, &values);
   if (status == RAPT_OK) status = rapt__safetensors_write(params->ctx, path, entries, params->count, meta);
+  rapt__free(params->ctx, entries);
+  rapt__free(params->ctx, values);
+  return status;
+}
+
+static const rapt__st_type whole = sizeof(real) == 8 ? RAPT__ST_F64 : RAPT__ST_F32;
+
+rapt_status rapt__params_write(const rapt_params *params, const char *path, const char *const *meta) {
+  return rapt__params_write_narrow(params, path, whole, meta);
+}
+
+rapt_status rapt__params_write_dir(const rapt_params *params, const char *dir, rapt__st_type type,
+                                   const char *const *meta, uint64_t most) {
+  rapt__st_entry *entries;
+  uint16_t *values;
+  rapt_status status = list(params, dir, type == RAPT__ST_F32 ? whole : type, &entries, &values);
+  if (status == RAPT_OK) status = rapt__weights_write(params->ctx, dir, entries, params->count, meta, most);
   rapt__free(params->ctx, entries);
   rapt__free(params->ctx, values);
   return status;

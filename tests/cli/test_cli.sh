@@ -6,6 +6,7 @@ here=$(realpath "$(dirname "${BASH_SOURCE[0]}")") || exit 1
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 export RAPT_HOME=$work/home
+gpt2=$(cd "$(dirname "$0")/../golden/gpt2-tiny" && pwd) || exit 1
 cd "$work" || exit 1
 passed=0 failed=0
 
@@ -41,7 +42,7 @@ expect 2 '' 'usage: rapt' "$rapt"
 expect 0 'usage: rapt' '' "$rapt" --help
 expect 0 '^rapt [0-9]+\.[0-9]+\.[0-9]+$' '' "$rapt" --version
 expect 2 '' 'did you mean "train"' "$rapt" trian
-for c in recipes show explain train sweep eval generate score translate rescore runs data align bench doctor; do expect 0 "usage: rapt $c" '' "$rapt" "$c" --help; done
+for c in recipes show explain train sweep eval generate score translate rescore runs data align bench inspect convert doctor; do expect 0 "usage: rapt $c" '' "$rapt" "$c" --help; done
 expect 0 '^gpt ' '' "$rapt" recipes
 expect 2 '' 'unexpected argument' "$rapt" recipes more
 expect 0 'model\.layers' '' "$rapt" show gpt
@@ -66,6 +67,21 @@ expect 2 '' 'data' "$rapt" train formal-algorithms data=text.txt out=refused
 expect 2 '' 'train\.steps' "$rapt" train formal-algorithms train.steps=3 out=refused
 expect 1 - '' test -e refused
 expect 0 'kernels' '' "$rapt" doctor
+
+# Files of models.
+expect 2 '' 'which file' "$rapt" inspect
+printf 'plain text here' >plain.bin
+expect 1 '' 'is neither GGUF nor safetensors' "$rapt" inspect plain.bin
+expect 0 'transformer\.wte\.weight +F32 +1920 +\(30, 16\)' '' "$rapt" inspect "$gpt2"
+expect 0 '"name": "transformer\.wte\.weight"' '' "$rapt" inspect "$gpt2/model.safetensors" --json
+expect 2 '' 'into which' "$rapt" convert "$gpt2"
+expect 2 '' 'is no type that rapt writes' "$rapt" convert "$gpt2" tiny.gguf --type q9
+expect 2 '' 'number of bytes' "$rapt" convert "$gpt2" tiny.gguf --shard-size much
+expect 0 'tiny\.gguf: GGUF version 3, 28 tensors' '' "$rapt" convert "$gpt2" tiny.gguf
+expect 0 'blk\.1\.attn_qkv\.weight +F32 +3072 +\(48, 16\)' '' "$rapt" inspect tiny.gguf
+expect 1 '' 'is there already' "$rapt" convert "$gpt2" tiny.gguf
+expect 0 'tiny-again: .*, 28 tensors' '' "$rapt" convert tiny.gguf tiny-again --shard-size 10k
+expect 0 'tensor_bytes' '' "$rapt" inspect tiny-again --json
 
 # Scores: a worked example, ways to give files, what is refused.
 printf 'the cat sat on the mat\nan old man\n' >ref.txt

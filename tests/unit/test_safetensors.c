@@ -1,7 +1,7 @@
 /* safetensors: what is written is read back, and no hostile header gets past the checks. */
 #include "unit/unit.h"
 
-#include "formats/half.h"
+#include "base/half.h"
 #include "formats/safetensors.h"
 #include "tasks/params_file.h"
 

@@ -1,5 +1,5 @@
 /* Conversions between float and the two formats of two bytes. */
-#include "formats/half.h"
+#include "base/half.h"
 
 #include <string.h>
 
