@@ -3,11 +3,11 @@
 
 #include <string.h>
 
-void rapt__aligned_init(rapt__aligned *a, rapt_context *ctx, bool tracked) {
-  *a = (rapt__aligned){.ctx = ctx, .tracked = tracked};
+void rapt__traced_init(rapt__traced *a, rapt_context *ctx, bool tracked) {
+  *a = (rapt__traced){.ctx = ctx, .tracked = tracked};
 }
 
-void rapt__aligned_free(rapt__aligned *a) {
+void rapt__traced_free(rapt__traced *a) {
   rapt__free(a->ctx, a->text);
   rapt__free(a->ctx, a->from);
   a->text = NULL;
@@ -15,7 +15,7 @@ void rapt__aligned_free(rapt__aligned *a) {
   a->size = a->room = a->from_room = 0;
 }
 
-rapt_status rapt__aligned_grow(rapt__aligned *a, size_t more) {
+rapt_status rapt__traced_grow(rapt__traced *a, size_t more) {
   size_t want;
   if (rapt__add_overflows(a->size, more, &want) || want > SIZE_MAX / 4) return rapt__fail_memory(a->ctx, SIZE_MAX);
   want += want / 2 + 64;
@@ -34,8 +34,8 @@ rapt_status rapt__aligned_grow(rapt__aligned *a, size_t more) {
   return RAPT_OK;
 }
 
-rapt_status rapt__aligned_add(rapt__aligned *a, const char *bytes, size_t size, rapt__origin from) {
-  RAPT_TRY(rapt__aligned_reserve(a, size));
+rapt_status rapt__traced_add(rapt__traced *a, const char *bytes, size_t size, rapt__origin from) {
+  RAPT_TRY(rapt__traced_reserve(a, size));
   if (size) memcpy(a->text + a->size, bytes, size);
   if (a->tracked)
     for (size_t i = 0; i < size; i++) a->from[a->size + i] = from;
@@ -43,8 +43,8 @@ rapt_status rapt__aligned_add(rapt__aligned *a, const char *bytes, size_t size, 
   return RAPT_OK;
 }
 
-rapt_status rapt__aligned_char(rapt__aligned *a, uint32_t code, rapt__origin from) {
-  RAPT_TRY(rapt__aligned_reserve(a, 4));
+rapt_status rapt__traced_char(rapt__traced *a, uint32_t code, rapt__origin from) {
+  RAPT_TRY(rapt__traced_reserve(a, 4));
   size_t n = rapt__utf8_write(code, a->text + a->size);
   if (a->tracked)
     for (size_t i = 0; i < n; i++) a->from[a->size + i] = from;
@@ -52,8 +52,8 @@ rapt_status rapt__aligned_char(rapt__aligned *a, uint32_t code, rapt__origin fro
   return RAPT_OK;
 }
 
-rapt_status rapt__aligned_copy(rapt__aligned *a, const rapt__view *v, size_t start, size_t end) {
-  RAPT_TRY(rapt__aligned_reserve(a, end - start));
+rapt_status rapt__traced_copy(rapt__traced *a, const rapt__view *v, size_t start, size_t end) {
+  RAPT_TRY(rapt__traced_reserve(a, end - start));
   if (end > start) memcpy(a->text + a->size, v->text + start, end - start);
   if (a->tracked && v->from && end > start) {
     memcpy(a->from + a->size, v->from + start, (end - start) * sizeof *a->from);
@@ -68,7 +68,7 @@ rapt_status rapt__aligned_copy(rapt__aligned *a, const rapt__view *v, size_t sta
   return RAPT_OK;
 }
 
-rapt__view rapt__aligned_view(const rapt__aligned *a) {
+rapt__view rapt__traced_view(const rapt__traced *a) {
   return (rapt__view){a->text ? a->text : "", a->size, a->tracked ? a->from : NULL, 0};
 }
 
@@ -88,7 +88,7 @@ rapt_status rapt__rewrite_put(rapt__rewrite *w, uint32_t code, int64_t change) {
       if (!w->in->from) n = rapt__utf8_last(w->in->text, w->at, &old);
       from = rapt__view_origin(w->in, w->at - n, n);
     }
-    return rapt__aligned_char(w->out, code, from);
+    return rapt__traced_char(w->out, code, from);
   }
   if (w->at < w->in->size) {
     size_t n = rapt__view_char(w->in, w->at, &old);
@@ -96,7 +96,7 @@ rapt_status rapt__rewrite_put(rapt__rewrite *w, uint32_t code, int64_t change) {
     w->at += n;
   }
   rapt__rewrite_skip(w, (size_t)-change);
-  return rapt__aligned_char(w->out, code, from);
+  return rapt__traced_char(w->out, code, from);
 }
 
 void rapt__rewrite_skip(rapt__rewrite *w, size_t chars) {

@@ -19,26 +19,26 @@ typedef struct rapt__view {
 } rapt__view;
 
 /* A text to write. */
-typedef struct rapt__aligned {
+typedef struct rapt__traced {
   rapt_context *ctx;
   char *text;         /* owned */
   rapt__origin *from; /* owned; filled while `tracked` */
   size_t size, room, from_room;
   bool tracked;
-} rapt__aligned;
+} rapt__traced;
 
-void rapt__aligned_init(rapt__aligned *a, rapt_context *ctx, bool tracked);
-void rapt__aligned_free(rapt__aligned *a);
-rapt_status rapt__aligned_grow(rapt__aligned *a, size_t more);
-static inline rapt_status rapt__aligned_reserve(rapt__aligned *a, size_t more) {
+void rapt__traced_init(rapt__traced *a, rapt_context *ctx, bool tracked);
+void rapt__traced_free(rapt__traced *a);
+rapt_status rapt__traced_grow(rapt__traced *a, size_t more);
+static inline rapt_status rapt__traced_reserve(rapt__traced *a, size_t more) {
   return a->room - a->size >= more && (!a->tracked || a->from_room - a->size >= more) ? RAPT_OK
-                                                                                      : rapt__aligned_grow(a, more);
+                                                                                      : rapt__traced_grow(a, more);
 }
-rapt_status rapt__aligned_add(rapt__aligned *a, const char *bytes, size_t size, rapt__origin from);
-rapt_status rapt__aligned_char(rapt__aligned *a, uint32_t code, rapt__origin from);
+rapt_status rapt__traced_add(rapt__traced *a, const char *bytes, size_t size, rapt__origin from);
+rapt_status rapt__traced_char(rapt__traced *a, uint32_t code, rapt__origin from);
 /* Bytes [start, end) of a view, with their origins. */
-rapt_status rapt__aligned_copy(rapt__aligned *a, const rapt__view *v, size_t start, size_t end);
-rapt__view rapt__aligned_view(const rapt__aligned *a);
+rapt_status rapt__traced_copy(rapt__traced *a, const rapt__view *v, size_t start, size_t end);
+rapt__view rapt__traced_view(const rapt__traced *a);
 
 /* The origin of the character (of n bytes) at a place. */
 static inline rapt__origin rapt__view_origin(const rapt__view *v, size_t at, size_t n) {
@@ -53,7 +53,7 @@ size_t rapt__view_char(const rapt__view *v, size_t at, uint32_t *code);
 typedef struct rapt__rewrite {
   const rapt__view *in;
   size_t at; /* byte of `in` */
-  rapt__aligned *out;
+  rapt__traced *out;
 } rapt__rewrite;
 rapt_status rapt__rewrite_put(rapt__rewrite *w, uint32_t code, int64_t change);
 void rapt__rewrite_skip(rapt__rewrite *w, size_t chars);

@@ -116,7 +116,7 @@ static rapt_status one_grapheme(const rapt__text_step *s, rapt__rewrite *w, size
   return RAPT_OK;
 }
 
-rapt_status rapt__charsmap_normalize(const rapt__text_step *s, const rapt__view *in, rapt__aligned *out) {
+rapt_status rapt__charsmap_normalize(const rapt__text_step *s, const rapt__view *in, rapt__traced *out) {
   rapt__rewrite w = {in, 0, out};
   uint32_t code, next;
   utf8proc_int32_t state = 0;
@@ -155,7 +155,7 @@ static size_t prefix_of(const rapt__text_step *s, const char *text, size_t size,
   return used ? used : 1;
 }
 
-rapt_status rapt__sentencepiece_normalize(const rapt__text_step *s, const rapt__view *in, rapt__aligned *out) {
+rapt_status rapt__sentencepiece_normalize(const rapt__text_step *s, const rapt__view *in, rapt__traced *out) {
   bool remove = s->on[0], before = s->on[1] && !s->on[2], behind = s->on[1] && s->on[2], escape = s->on[3];
   const char *space = escape ? SPACE : " ";
   size_t width = strlen(space), at = 0, used = 0;
@@ -167,7 +167,7 @@ rapt_status rapt__sentencepiece_normalize(const rapt__text_step *s, const rapt__
   }
   if (at >= in->size) return RAPT_OK;
   rapt__origin from = rapt__view_origin(in, at, rapt__view_char(in, at, &code));
-  if (before) RAPT_TRY(rapt__aligned_add(out, space, width, (rapt__origin){from.start, from.start}));
+  if (before) RAPT_TRY(rapt__traced_add(out, space, width, (rapt__origin){from.start, from.start}));
   bool after_space = remove;
   for (; at < in->size; at += used) {
     used = prefix_of(s, in->text + at, in->size - at, &sp);
@@ -175,12 +175,12 @@ rapt_status rapt__sentencepiece_normalize(const rapt__text_step *s, const rapt__
     if (in->from) from.end = in->from[at + used - 1].end;
     while (after_space && sp.size && *sp.bytes == ' ') sp = (rapt__string){sp.bytes + 1, sp.size - 1};
     for (size_t i = 0; i < sp.size; i++)
-      RAPT_TRY(sp.bytes[i] == ' ' ? rapt__aligned_add(out, space, width, from)
-                                  : rapt__aligned_add(out, sp.bytes + i, 1, from));
+      RAPT_TRY(sp.bytes[i] == ' ' ? rapt__traced_add(out, space, width, from)
+                                  : rapt__traced_add(out, sp.bytes + i, 1, from));
     if (sp.size) after_space = sp.bytes[sp.size - 1] == ' ';
     if (!remove) after_space = false;
   }
   while (remove && out->size >= width && memcmp(out->text + out->size - width, space, width) == 0) out->size -= width;
-  if (behind) RAPT_TRY(rapt__aligned_add(out, space, width, (rapt__origin){from.end, from.end}));
+  if (behind) RAPT_TRY(rapt__traced_add(out, space, width, (rapt__origin){from.end, from.end}));
   return RAPT_OK;
 }

@@ -155,12 +155,12 @@ static rapt_status cut(rapt__text_encoder *e, rapt__view *v, rapt__pieces **piec
   now->count = 0;
   RAPT_TRY(first_pieces(v, now));
   for (size_t i = 0; i < steps->count; i++) {
-    rapt__aligned *text = v->text == e->buffers[2].text ? &e->buffers[3] : &e->buffers[2];
+    rapt__traced *text = v->text == e->buffers[2].text ? &e->buffers[3] : &e->buffers[2];
     bool rewritten, bytes = t->bytes && i + 1 == steps->count;
     text->size = 0;
     next->count = 0;
     RAPT_TRY(rapt__pretokenize_step(&steps->items[i], bytes, v, now, &e->matcher, text, next, &rewritten));
-    if (rewritten) *v = rapt__aligned_view(text);
+    if (rewritten) *v = rapt__traced_view(text);
     rapt__pieces *swap = now;
     now = next;
     next = swap;
@@ -210,11 +210,11 @@ static rapt_status between_added(rapt__text_encoder *e, const rapt__added *added
 static rapt_status normalize(rapt__text_encoder *e, rapt__view *v) {
   const rapt__steps *steps = &e->t->steps[RAPT__NORMALIZER];
   for (size_t i = 0; i < steps->count; i++) {
-    rapt__aligned *out = v->text == e->buffers[0].text ? &e->buffers[1] : &e->buffers[0];
+    rapt__traced *out = v->text == e->buffers[0].text ? &e->buffers[1] : &e->buffers[0];
     bool changed;
     out->size = 0;
     RAPT_TRY(rapt__normalize_step(&steps->items[i], v, out, &changed));
-    if (changed) *v = rapt__aligned_view(out);
+    if (changed) *v = rapt__traced_view(out);
   }
   return RAPT_OK;
 }
@@ -230,9 +230,9 @@ static rapt_status encode_section(rapt__text_encoder *e, rapt__view v) {
 static rapt_status mend(rapt__text_encoder *e, const rapt__view *v) {
   for (size_t at = 0; at < v->size;) {
     size_t valid = rapt__utf8_valid(v->text + at, v->size - at);
-    RAPT_TRY(rapt__aligned_copy(&e->whole, v, at, at + valid));
+    RAPT_TRY(rapt__traced_copy(&e->whole, v, at, at + valid));
     at += valid;
-    if (at < v->size) RAPT_TRY(rapt__aligned_char(&e->whole, 0xFFFD, rapt__view_origin(v, at, 1)));
+    if (at < v->size) RAPT_TRY(rapt__traced_char(&e->whole, 0xFFFD, rapt__view_origin(v, at, 1)));
     at += at < v->size;
   }
   return RAPT_OK;
@@ -259,8 +259,8 @@ static rapt_status prepare(rapt__text_encoder *e, size_t size) {
   e->tracked |= needs_origins(e->t);
   if (e->tracked && size >= UINT32_MAX)
     return rapt__fail(ctx, RAPT_EINVAL, "a text of %zu bytes is too long for offsets: 4 GiB are the most", size);
-  rapt__aligned_init(&e->whole, ctx, e->tracked);
-  for (int i = 0; i < 4; i++) rapt__aligned_init(&e->buffers[i], ctx, e->tracked);
+  rapt__traced_init(&e->whole, ctx, e->tracked);
+  for (int i = 0; i < 4; i++) rapt__traced_init(&e->buffers[i], ctx, e->tracked);
   for (int i = 0; i < 2; i++) e->pieces[i] = (rapt__pieces){.ctx = ctx};
   bool one_piece = e->t->model == RAPT__WORDLEVEL || (e->t->single && e->t->model == RAPT__UNIGRAM);
   if (size < LEAST || one_piece) return RAPT_OK;
@@ -277,16 +277,16 @@ rapt_status rapt__encode_text(rapt__text_encoder *e, const char *text, size_t si
   rapt__view v = e->original;
   if (!takes_any_bytes(e->t) && !mends_itself(e->t) && rapt__utf8_valid(text, size) != size) {
     RAPT_TRY(mend(e, &v));
-    v = rapt__aligned_view(&e->whole);
+    v = rapt__traced_view(&e->whole);
   }
   return between_added(e, &e->t->raw, v, encode_section);
 }
 
 void rapt__text_encoder_free(rapt__text_encoder *e) {
   rapt_context *ctx = e->t->ctx;
-  if (e->whole.ctx) rapt__aligned_free(&e->whole);
+  if (e->whole.ctx) rapt__traced_free(&e->whole);
   for (int i = 0; i < 4; i++)
-    if (e->buffers[i].ctx) rapt__aligned_free(&e->buffers[i]);
+    if (e->buffers[i].ctx) rapt__traced_free(&e->buffers[i]);
   for (int i = 0; i < 2; i++) rapt__free(ctx, e->pieces[i].items);
   rapt__matcher_free(&e->matcher);
   rapt__free(ctx, e->cache);
@@ -322,7 +322,7 @@ rapt_status rapt__pieces_of(const rapt_tokenizer *t, const char *text, size_t si
   rapt__view v = e.original;
   if (status == RAPT_OK && !takes_any_bytes(t) && rapt__utf8_valid(text, size) != size) {
     status = mend(&e, &v);
-    v = rapt__aligned_view(&e.whole);
+    v = rapt__traced_view(&e.whole);
   }
   rapt__pieces *pieces = NULL;
   if (status == RAPT_OK) status = normalize(&e, &v);

@@ -140,7 +140,7 @@ static rapt_status form(former *f, utf8proc_option_t options) {
   return flush(f);
 }
 
-rapt_status rapt__normal_form(rapt__text_step_type type, const rapt__view *in, rapt__aligned *out, bool *changed) {
+rapt_status rapt__normal_form(rapt__text_step_type type, const rapt__view *in, rapt__traced *out, bool *changed) {
   *changed = !is_ascii(in->text, in->size);
   if (!*changed) return RAPT_OK;
   former f = {.w = {in, 0, out}, .r = {.ctx = out->ctx}, .compose = type == RAPT__NFC || type == RAPT__NFKC};
@@ -152,7 +152,7 @@ rapt_status rapt__normal_form(rapt__text_step_type type, const rapt__view *in, r
 
 /* ---- BERT's ---- */
 
-static rapt_status bert_accents(const rapt__text_step *s, uint32_t code, rapt__origin from, rapt__aligned *out) {
+static rapt_status bert_accents(const rapt__text_step *s, uint32_t code, rapt__origin from, rapt__traced *out) {
   utf8proc_int32_t parts[32] = {(utf8proc_int32_t)code};
   int boundary = 0;
   utf8proc_ssize_t count = 1;
@@ -166,15 +166,15 @@ static rapt_status bert_accents(const rapt__text_step *s, uint32_t code, rapt__o
     uint32_t two[2] = {(uint32_t)parts[i]};
     if (s->on[2] && rapt__char_is_nonspacing(two[0])) continue;
     size_t n = s->on[3] ? rapt__lower(two[0], two) : 1;
-    for (size_t k = 0; k < n; k++) RAPT_TRY(rapt__aligned_char(out, two[k], from));
+    for (size_t k = 0; k < n; k++) RAPT_TRY(rapt__traced_char(out, two[k], from));
   }
   return RAPT_OK;
 }
 
 /* All four parts at once: each makes characters of one character, with its origin. (Of marks that take space and have a
  * class, which are a handful, several in a row would change places; they stay here.) */
-rapt_status rapt__bert_normalize(const rapt__text_step *s, const rapt__view *in, rapt__aligned *out) {
-  RAPT_TRY(rapt__aligned_reserve(out, in->size));
+rapt_status rapt__bert_normalize(const rapt__text_step *s, const rapt__view *in, rapt__traced *out) {
+  RAPT_TRY(rapt__traced_reserve(out, in->size));
   uint32_t code;
   for (size_t at = 0, n; at < in->size; at += n) {
     n = rapt__view_char(in, at, &code);
@@ -185,13 +185,13 @@ rapt_status rapt__bert_normalize(const rapt__text_step *s, const rapt__view *in,
     }
     if (code < 0x80) {
       if (s->on[3] && code >= 'A' && code <= 'Z') code += 'a' - 'A';
-      RAPT_TRY(rapt__aligned_char(out, code, from));
+      RAPT_TRY(rapt__traced_char(out, code, from));
       continue;
     }
     bool alone = s->on[1] && rapt__char_is_chinese(code);
-    if (alone) RAPT_TRY(rapt__aligned_char(out, ' ', from));
+    if (alone) RAPT_TRY(rapt__traced_char(out, ' ', from));
     RAPT_TRY(bert_accents(s, code, from, out));
-    if (alone) RAPT_TRY(rapt__aligned_char(out, ' ', from));
+    if (alone) RAPT_TRY(rapt__traced_char(out, ' ', from));
   }
   return RAPT_OK;
 }

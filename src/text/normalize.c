@@ -12,25 +12,25 @@ static bool is_nmt_space(uint32_t c) {
 }
 
 /* One character for one, or none: nmt, accents, lower case. */
-static rapt_status each_char(const rapt__text_step *s, const rapt__view *in, rapt__aligned *out) {
+static rapt_status each_char(const rapt__text_step *s, const rapt__view *in, rapt__traced *out) {
   uint32_t code, two[2];
   for (size_t at = 0, n; at < in->size; at += n) {
     n = rapt__view_char(in, at, &code);
     rapt__origin from = rapt__view_origin(in, at, n);
     if (s->type == RAPT__LOWERCASE) {
       size_t count = rapt__lower(code, two);
-      for (size_t i = 0; i < count; i++) RAPT_TRY(rapt__aligned_char(out, two[i], from));
+      for (size_t i = 0; i < count; i++) RAPT_TRY(rapt__traced_char(out, two[i], from));
     } else if (s->type == RAPT__NMT) {
       if (is_nmt_removed(code)) continue;
-      RAPT_TRY(rapt__aligned_char(out, is_nmt_space(code) ? ' ' : code, from));
+      RAPT_TRY(rapt__traced_char(out, is_nmt_space(code) ? ' ' : code, from));
     } else if (!rapt__char_is_mark(code)) {
-      RAPT_TRY(rapt__aligned_char(out, code, from));
+      RAPT_TRY(rapt__traced_char(out, code, from));
     }
   }
   return RAPT_OK;
 }
 
-static rapt_status strip(const rapt__text_step *s, const rapt__view *in, rapt__aligned *out, bool *changed) {
+static rapt_status strip(const rapt__text_step *s, const rapt__view *in, rapt__traced *out, bool *changed) {
   size_t start = 0, end = in->size, n;
   uint32_t code;
   while (s->on[0] && start < end && (n = rapt__view_char(in, start, &code)) > 0 && rapt__char_is_white(code))
@@ -39,11 +39,11 @@ static rapt_status strip(const rapt__text_step *s, const rapt__view *in, rapt__a
          rapt__char_is_white(code))
     end -= n;
   *changed = start > 0 || end < in->size;
-  return *changed ? rapt__aligned_copy(out, in, start, end) : RAPT_OK;
+  return *changed ? rapt__traced_copy(out, in, start, end) : RAPT_OK;
 }
 
 /* What is put in has the origin of the byte before it: the last one of what it replaces. */
-static rapt_status replace(const rapt__text_step *s, const rapt__view *in, rapt__aligned *out, bool *changed) {
+static rapt_status replace(const rapt__text_step *s, const rapt__view *in, rapt__traced *out, bool *changed) {
   rapt__matcher m = {0};
   bool found = true;
   size_t last = 0, start = 0, end = 0;
@@ -57,34 +57,34 @@ static rapt_status replace(const rapt__text_step *s, const rapt__view *in, rapt_
       size_t n = in->from ? 1 : rapt__utf8_last(in->text, end, &code);
       from = rapt__view_origin(in, end - n, n);
     }
-    status = rapt__aligned_copy(out, in, last, start);
-    if (status == RAPT_OK) status = rapt__aligned_add(out, s->text.bytes, s->text.size, from);
+    status = rapt__traced_copy(out, in, last, start);
+    if (status == RAPT_OK) status = rapt__traced_add(out, s->text.bytes, s->text.size, from);
     last = end;
   }
-  if (status == RAPT_OK && *changed) status = rapt__aligned_copy(out, in, last, in->size);
+  if (status == RAPT_OK && *changed) status = rapt__traced_copy(out, in, last, in->size);
   rapt__matcher_free(&m);
   return status;
 }
 
-static rapt_status prepend(const rapt__text_step *s, const rapt__view *in, rapt__aligned *out) {
+static rapt_status prepend(const rapt__text_step *s, const rapt__view *in, rapt__traced *out) {
   uint32_t code;
   if (in->size == 0) return RAPT_OK;
   rapt__origin first = rapt__view_origin(in, 0, rapt__view_char(in, 0, &code));
-  RAPT_TRY(rapt__aligned_add(out, s->text.bytes, s->text.size, first));
-  return rapt__aligned_copy(out, in, 0, in->size);
+  RAPT_TRY(rapt__traced_add(out, s->text.bytes, s->text.size, first));
+  return rapt__traced_copy(out, in, 0, in->size);
 }
 
-static rapt_status letters(const rapt__view *in, rapt__aligned *out) {
+static rapt_status letters(const rapt__view *in, rapt__traced *out) {
   uint32_t code;
   for (size_t at = 0, n; at < in->size; at += n) {
     n = rapt__view_char(in, at, &code);
     for (size_t i = 0; i < n; i++)
-      RAPT_TRY(rapt__aligned_char(out, rapt__letter((unsigned char)in->text[at + i]), rapt__view_origin(in, at, n)));
+      RAPT_TRY(rapt__traced_char(out, rapt__letter((unsigned char)in->text[at + i]), rapt__view_origin(in, at, n)));
   }
   return RAPT_OK;
 }
 
-rapt_status rapt__normalize_step(const rapt__text_step *s, const rapt__view *in, rapt__aligned *out, bool *changed) {
+rapt_status rapt__normalize_step(const rapt__text_step *s, const rapt__view *in, rapt__traced *out, bool *changed) {
   *changed = true;
   switch (s->type) {
   case RAPT__BERT: return rapt__bert_normalize(s, in, out);

@@ -87,17 +87,17 @@ static rapt_status cut_length(const rapt__text_step *s, const rapt__view *v, rap
 
 /* ---- Steps that write another text ---- */
 
-static rapt_status put_space(const rapt__view *v, rapt__piece p, const char *space, size_t size, rapt__aligned *out) {
+static rapt_status put_space(const rapt__view *v, rapt__piece p, const char *space, size_t size, rapt__traced *out) {
   uint32_t code;
   size_t n = rapt__view_char(v, p.start, &code);
-  return rapt__aligned_add(out, space, size, rapt__view_origin(v, p.start, n));
+  return rapt__traced_add(out, space, size, rapt__view_origin(v, p.start, n));
 }
 
 static bool begins_with(const rapt__view *v, rapt__piece p, const char *text, size_t size) {
   return p.end - p.start >= size && memcmp(v->text + p.start, text, size) == 0;
 }
 
-static rapt_status metaspace(const rapt__text_step *s, const rapt__view *v, rapt__piece p, rapt__aligned *text,
+static rapt_status metaspace(const rapt__text_step *s, const rapt__view *v, rapt__piece p, rapt__traced *text,
                              rapt__pieces *out) {
   size_t start = text->size;
   const char *mark = s->text.bytes;
@@ -109,8 +109,8 @@ static rapt_status metaspace(const rapt__text_step *s, const rapt__view *v, rapt
   for (size_t at = p.start; at < p.end;) {
     const char *space = memchr(v->text + at, ' ', p.end - at);
     size_t end = space ? (size_t)(space - v->text) : p.end;
-    RAPT_TRY(rapt__aligned_copy(text, v, at, end));
-    if (space) RAPT_TRY(rapt__aligned_add(text, mark, size, rapt__view_origin(v, end, 1)));
+    RAPT_TRY(rapt__traced_copy(text, v, at, end));
+    if (space) RAPT_TRY(rapt__traced_add(text, mark, size, rapt__view_origin(v, end, 1)));
     at = end + (space != NULL);
   }
   if (!s->on[0]) return rapt__pieces_add(out, start, text->size);
@@ -126,22 +126,22 @@ static rapt_status metaspace(const rapt__text_step *s, const rapt__view *v, rapt
   return RAPT_OK;
 }
 
-static rapt_status to_letters(const rapt__view *v, rapt__piece p, rapt__aligned *text, rapt__pieces *out) {
+static rapt_status to_letters(const rapt__view *v, rapt__piece p, rapt__traced *text, rapt__pieces *out) {
   uint32_t code;
   size_t start = text->size;
   for (size_t at = p.start, n; at < p.end; at += n) {
     n = rapt__view_char(v, at, &code);
     for (size_t i = 0; i < n; i++)
-      RAPT_TRY(rapt__aligned_char(text, rapt__letter((unsigned char)v->text[at + i]), rapt__view_origin(v, at, n)));
+      RAPT_TRY(rapt__traced_char(text, rapt__letter((unsigned char)v->text[at + i]), rapt__view_origin(v, at, n)));
   }
   return rapt__pieces_add(out, start, text->size);
 }
 
 /* A space before each piece, then GPT-2's pattern, then letters; what is not asked for does not happen. */
 static rapt_status byte_level(const rapt__text_step *s, bool bytes, const rapt__view *v, const rapt__pieces *in,
-                              rapt__matcher *m, rapt__aligned *text, rapt__pieces *out, bool *rewritten) {
-  rapt__aligned spaced;
-  rapt__aligned_init(&spaced, text->ctx, text->tracked);
+                              rapt__matcher *m, rapt__traced *text, rapt__pieces *out, bool *rewritten) {
+  rapt__traced spaced;
+  rapt__traced_init(&spaced, text->ctx, text->tracked);
   rapt__pieces before = {.ctx = out->ctx}, cut = {.ctx = out->ctx};
   rapt__view view = *v;
   const rapt__pieces *pieces = in;
@@ -151,10 +151,10 @@ static rapt_status byte_level(const rapt__text_step *s, bool bytes, const rapt__
       rapt__piece p = in->items[i];
       size_t start = spaced.size;
       if (!begins_with(v, p, " ", 1) && !is_stray(v, p)) status = put_space(v, p, " ", 1, &spaced);
-      if (status == RAPT_OK) status = rapt__aligned_copy(&spaced, v, p.start, p.end);
+      if (status == RAPT_OK) status = rapt__traced_copy(&spaced, v, p.start, p.end);
       if (status == RAPT_OK) status = rapt__pieces_add(&before, start, spaced.size);
     }
-    view = rapt__aligned_view(&spaced);
+    view = rapt__traced_view(&spaced);
     pieces = &before;
   }
   rapt__pieces *target = bytes ? out : &cut;
@@ -170,18 +170,18 @@ static rapt_status byte_level(const rapt__text_step *s, bool bytes, const rapt__
     status = to_letters(&view, cut.items[i], text, out);
   *rewritten = !bytes || s->on[0];
   if (bytes && s->on[0]) { /* the text is as `spaced` has it */
-    rapt__aligned old = *text;
+    rapt__traced old = *text;
     *text = spaced;
     spaced = old;
   }
-  rapt__aligned_free(&spaced);
+  rapt__traced_free(&spaced);
   rapt__free(out->ctx, before.items);
   rapt__free(out->ctx, cut.items);
   return status;
 }
 
 rapt_status rapt__pretokenize_step(const rapt__text_step *s, bool bytes, const rapt__view *v, const rapt__pieces *in,
-                                   rapt__matcher *m, rapt__aligned *text, rapt__pieces *out, bool *rewritten) {
+                                   rapt__matcher *m, rapt__traced *text, rapt__pieces *out, bool *rewritten) {
   *rewritten = s->type == RAPT__METASPACE;
   if (s->type == RAPT__BYTE_LEVEL) return byte_level(s, bytes, v, in, m, text, out, rewritten);
   for (size_t i = 0; i < in->count; i++) {
@@ -190,7 +190,7 @@ rapt_status rapt__pretokenize_step(const rapt__text_step *s, bool bytes, const r
     if (is_stray(v, p)) {
       if (s->type == RAPT__METASPACE) {
         size_t start = text->size;
-        RAPT_TRY(rapt__aligned_copy(text, v, p.start, p.end));
+        RAPT_TRY(rapt__traced_copy(text, v, p.start, p.end));
         p = (rapt__piece){start, text->size};
       }
       RAPT_TRY(rapt__pieces_add(out, p.start, p.end));

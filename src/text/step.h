@@ -112,15 +112,15 @@ rapt_status rapt__steps_read(struct rapt_tokenizer *t, rapt__section section, js
                              rapt__steps *out);
 
 /* A normalizer's step. *changed false: the text stays, and `out` is empty. */
-rapt_status rapt__normalize_step(const rapt__text_step *s, const rapt__view *in, rapt__aligned *out, bool *changed);
-rapt_status rapt__normal_form(rapt__text_step_type form, const rapt__view *in, rapt__aligned *out, bool *changed);
-rapt_status rapt__bert_normalize(const rapt__text_step *s, const rapt__view *in, rapt__aligned *out);
+rapt_status rapt__normalize_step(const rapt__text_step *s, const rapt__view *in, rapt__traced *out, bool *changed);
+rapt_status rapt__normal_form(rapt__text_step_type form, const rapt__view *in, rapt__traced *out, bool *changed);
+rapt_status rapt__bert_normalize(const rapt__text_step *s, const rapt__view *in, rapt__traced *out);
 
 /* SentencePiece's map from strings to strings, a double array (Yata's Darts-clone) and the strings. */
 rapt_status rapt__charsmap_new(rapt_context *ctx, const char *blob, size_t size, struct rapt__charsmap **out);
 void rapt__charsmap_free(struct rapt__charsmap *map);
-rapt_status rapt__charsmap_normalize(const rapt__text_step *s, const rapt__view *in, rapt__aligned *out);
-rapt_status rapt__sentencepiece_normalize(const rapt__text_step *s, const rapt__view *in, rapt__aligned *out);
+rapt_status rapt__charsmap_normalize(const rapt__text_step *s, const rapt__view *in, rapt__traced *out);
+rapt_status rapt__sentencepiece_normalize(const rapt__text_step *s, const rapt__view *in, rapt__traced *out);
 const char *rapt__charsmap_blob(const struct rapt__charsmap *map, size_t *size);
 
 /* Pieces of a text, in order; they do not overlap. */
@@ -152,7 +152,7 @@ rapt_status rapt__cutter_end(rapt__cutter *c);
 /* A pre-tokenizer's step over the pieces of a text. When it writes another text (*rewritten), `text_out` holds that and the
  * pieces are places there. `bytes`: RAPT__BYTE_LEVEL leaves bytes as they are, for the vocabulary is kept in bytes. */
 rapt_status rapt__pretokenize_step(const rapt__text_step *s, bool bytes, const rapt__view *text, const rapt__pieces *in,
-                                   rapt__matcher *matcher, rapt__aligned *text_out, rapt__pieces *out, bool *rewritten);
+                                   rapt__matcher *matcher, rapt__traced *text_out, rapt__pieces *out, bool *rewritten);
 rapt_status rapt__scripts_regex(rapt_context *ctx, rapt__regex **out);
 rapt_status rapt__scripts_cut(const rapt__text_step *s, const rapt__view *text, rapt__piece piece,
                               rapt__matcher *matcher, rapt__pieces *out);

@@ -199,22 +199,22 @@ static void find_seam(rapt_tokenizer *t) {
 static rapt_status normalize_patterns(rapt_tokenizer *t) {
   for (size_t i = 0; i < t->normalized.count; i++) {
     rapt__added_token *a = &t->normalized.items[i];
-    rapt__aligned buffers[2];
+    rapt__traced buffers[2];
     rapt__view v = {a->pattern.bytes, a->pattern.size, NULL, 0};
     rapt_status status = RAPT_OK;
-    for (int k = 0; k < 2; k++) rapt__aligned_init(&buffers[k], t->ctx, false);
+    for (int k = 0; k < 2; k++) rapt__traced_init(&buffers[k], t->ctx, false);
     for (size_t k = 0; k < t->steps[RAPT__NORMALIZER].count && status == RAPT_OK; k++) {
-      rapt__aligned *out = v.text == buffers[0].text ? &buffers[1] : &buffers[0];
+      rapt__traced *out = v.text == buffers[0].text ? &buffers[1] : &buffers[0];
       bool changed;
       out->size = 0;
       status = rapt__normalize_step(&t->steps[RAPT__NORMALIZER].items[k], &v, out, &changed);
-      if (status == RAPT_OK && changed) v = rapt__aligned_view(out);
+      if (status == RAPT_OK && changed) v = rapt__traced_view(out);
     }
     char *copy = status == RAPT_OK ? rapt__arena_new(&t->arena, v.size + 1, 1) : NULL;
     if (status == RAPT_OK && !copy) status = RAPT_ENOMEM;
     if (status == RAPT_OK && v.size) memcpy(copy, v.text, v.size);
     if (status == RAPT_OK) a->pattern = (rapt__string){copy, v.size};
-    for (int k = 0; k < 2; k++) rapt__aligned_free(&buffers[k]);
+    for (int k = 0; k < 2; k++) rapt__traced_free(&buffers[k]);
     RAPT_TRY(status);
   }
   size_t kept = 0;

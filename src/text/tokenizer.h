@@ -215,7 +215,7 @@ typedef struct rapt__text_encoder {
   rapt__view original;
   bool tracked;    /* origins of tokens are wanted */
   bool no_special; /* special tokens are not looked for */
-  rapt__aligned whole, buffers[4];
+  rapt__traced whole, buffers[4];
   rapt__pieces pieces[2];
   rapt__matcher matcher;
   rapt__cached *cache; /* owned, or NULL */
