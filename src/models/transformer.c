@@ -1,23 +1,15 @@
 /* The Transformer (Vaswani et al. 2017): encoder and decoder of attention and feed-forward layers, normed after the residual
  * sum, with sinusoidal positions and shared embeddings, under the tensor names of Hugging Face's MarianMTModel. */
-#include "models/models.h"
+#include "models/transformer.h"
 
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 
-typedef struct transformer_config {
-  int64_t source_vocabulary, vocabulary, context, encoder_layers, decoder_layers, encoder_heads, decoder_heads, width,
-      encoder_inner, decoder_inner;
-  double dropout, attention_dropout, activation_dropout;
-  int activation;
-  bool shared, scaled;
-} transformer_config;
+const char *const rapt__transformer_activations[] = {"relu", "gelu", "silu", "gelu_new", "tanh", NULL};
+static const rapt_activation activation_of[] = {RAPT_RELU, RAPT_GELU, RAPT_SILU, RAPT_GELU_TANH, RAPT_TANH};
 
-static const char *const activations[] = {"relu", "gelu", "silu", NULL};
-static const rapt_activation activation_of[] = {RAPT_RELU, RAPT_GELU, RAPT_SILU};
-
-#define AT(field) offsetof(transformer_config, field)
+#define AT(field) offsetof(rapt__transformer_config, field)
 static const rapt__key keys[] = {
     {"model.source_vocabulary", "vocab_size", RAPT__KEY_INT, AT(source_vocabulary), "0", 0, 1 << 24, NULL,
      "tokens of the source; 0: its tokenizer's"},
@@ -44,8 +36,8 @@ static const rapt__key keys[] = {
      "dropout of attention probabilities"},
     {"model.activation_dropout", "activation_dropout", RAPT__KEY_REAL, AT(activation_dropout), "0", 0, 0.99, NULL,
      "dropout inside feed-forward layers"},
-    {"model.activation", "activation_function", RAPT__KEY_CHOICE, AT(activation), "relu", 0, 0, activations,
-     "of the feed-forward layers"},
+    {"model.activation", "activation_function", RAPT__KEY_CHOICE, AT(activation), "relu", 0, 0,
+     rapt__transformer_activations, "of the feed-forward layers"},
     {"model.shared", "share_encoder_decoder_embeddings", RAPT__KEY_BOOL, AT(shared), "true", 0, 0, NULL,
      "one table of embeddings for source and target (one vocabulary)"},
     {"model.scaled", "scale_embedding", RAPT__KEY_BOOL, AT(scaled), "true", 0, 0, NULL,
@@ -53,17 +45,17 @@ static const rapt__key keys[] = {
     {0}};
 #undef AT
 
-static rapt_status settle(rapt_context *ctx, rapt__arena *arena, void *config) {
-  transformer_config *c = config;
+rapt_status rapt__transformer_settle(rapt_context *ctx, rapt__arena *arena, void *config) {
+  rapt__transformer_config *c = config;
   if (!c->decoder_heads) c->decoder_heads = c->encoder_heads;
   if (!c->encoder_inner) c->encoder_inner = 4 * c->width;
   if (!c->decoder_inner) c->decoder_inner = c->encoder_inner;
   return RAPT_OK;
 }
 
-static rapt_status check(rapt_context *ctx, const void *config) {
-  const transformer_config *c = config;
-  if (c->width % 2) return rapt__fail(ctx, RAPT_EKEY, "model.width=%lld is odd", (long long)c->width);
+rapt_status rapt__transformer_check(rapt_context *ctx, const void *config) {
+  const rapt__transformer_config *c = config;
+  if (c->width % 2 && !c->learned) return rapt__fail(ctx, RAPT_EKEY, "model.width=%lld is odd", (long long)c->width);
   if (c->width % c->encoder_heads)
     return rapt__fail(ctx, RAPT_EKEY, "model.heads=%lld does not divide model.width=%lld", (long long)c->encoder_heads,
                       (long long)c->width);
@@ -83,13 +75,13 @@ static rapt_status check(rapt_context *ctx, const void *config) {
 typedef struct side {
   rapt__seq2seq_pass *pass;
   rapt__layers l;
-  const transformer_config *c;
+  const rapt__transformer_config *c;
   int64_t heads, inner;
   bool training;
 } side;
 
 static side side_of(rapt__seq2seq_pass *pass, bool decoder) {
-  const transformer_config *c = pass->config;
+  const rapt__transformer_config *c = pass->config;
   return (side){.pass = pass,
                 .l = {pass->graph, pass->params},
                 .c = c,
@@ -158,22 +150,36 @@ static rapt_tensor *positions(const side *s, int64_t count) {
   return rapt_reshape(rapt_permute(p, (int[]){0, 2, 1}), 2, (int64_t[]){count, c});
 }
 
-static rapt_tensor *table(const side *s, bool target) {
-  const transformer_config *c = s->c;
+static rapt_tensor *tokens_table(const side *s, bool target) {
+  const rapt__transformer_config *c = s->c;
   const char *name = c->shared ? "model.shared" : target ? "model.decoder.embed_tokens" : "model.encoder.embed_tokens";
   return rapt__nn_table(&s->l, name, target ? c->vocabulary : c->source_vocabulary, c->width,
                         1 / sqrt((double)c->width));
 }
 
-/* Embeddings times √C plus positions; `at` (): the position of the only token, or NULL: they begin at 0. */
-static rapt_tensor *embed(const side *s, rapt_tensor *ids, bool target, rapt_tensor *at) {
-  rapt_tensor *x = rapt_embedding(table(s, target), ids);
-  if (s->c->scaled) x = rapt_scale(x, sqrt((double)s->c->width));
-  rapt_tensor *p = at ? rapt_embedding(positions(s, s->c->context), at) : positions(s, rapt_dim(ids, 1));
-  return drop(s, rapt_add(x, p), s->c->dropout);
+/* Positions of `count` tokens, or of the one at `at` (); learned tables have two rows in front that nothing uses. */
+static rapt_tensor *places_of(const side *s, bool target, int64_t count, rapt_tensor *at) {
+  enum { UNUSED = 2 };
+  const rapt__transformer_config *c = s->c;
+  if (!c->learned) return at ? rapt_embedding(positions(s, c->context), at) : positions(s, count);
+  const char *name = target ? "model.decoder.embed_positions" : "model.encoder.embed_positions";
+  rapt_tensor *table = rapt__nn_table(&s->l, name, c->context + UNUSED, c->width, 1 / sqrt((double)c->width));
+  return at ? rapt_embedding(rapt_slice(table, 0, UNUSED, c->context), at) : rapt_slice(table, 0, UNUSED, count);
 }
 
-static void encode(rapt__seq2seq_pass *pass, rapt__encoded *encoded) {
+/* Embeddings, times √C where they are scaled, plus positions; `at` (): the position of the only token, or NULL: they begin at 0. */
+static rapt_tensor *embed(const side *s, rapt_tensor *ids, bool target, rapt_tensor *at) {
+  rapt_tensor *x = rapt_embedding(tokens_table(s, target), ids);
+  if (s->c->scaled) x = rapt_scale(x, sqrt((double)s->c->width));
+  x = rapt_add(x, places_of(s, target, rapt_dim(ids, 1), at));
+  if (s->c->embedding_norm) {
+    const char *name = target ? "model.decoder.layernorm_embedding" : "model.encoder.layernorm_embedding";
+    x = rapt__nn_layer_norm(&s->l, name, x, true, 1e-5);
+  }
+  return drop(s, x, s->c->dropout);
+}
+
+void rapt__transformer_encode(rapt__seq2seq_pass *pass, rapt__encoded *encoded) {
   side s = side_of(pass, false);
   rapt_tensor *x = embed(&s, pass->source, false, NULL);
   for (int i = 0; i < (int)s.c->encoder_layers; i++) {
@@ -225,7 +231,15 @@ static rapt_tensor *decoder_layer(const side *s, int i, rapt_tensor *x, const ra
   return join(s, "final_layer_norm", x, feed_forward(s, x));
 }
 
-static rapt__output run_decoder(rapt__seq2seq_pass *pass, const rapt__encoded *encoded) {
+/* A bias that training leaves alone, as PyTorch's buffer: it rules out tokens. */
+static rapt_tensor *logits_bias(const side *s) {
+  int64_t dims[2] = {1, s->c->vocabulary};
+  rapt_tensor *bias =
+      rapt_param(s->l.graph, s->l.params, "final_logits_bias", 2, dims, (rapt_init){RAPT_INIT_ZEROS, 0, true});
+  return rapt_detach(rapt_reshape(bias, 1, dims + 1));
+}
+
+rapt__output rapt__transformer_decode(rapt__seq2seq_pass *pass, const rapt__encoded *encoded) {
   side s = side_of(pass, true);
   rapt_tensor *x = embed(&s, pass->target, true, pass->states ? pass->at : NULL);
   for (int i = 0; i < (int)s.c->decoder_layers; i++) {
@@ -233,15 +247,17 @@ static rapt__output run_decoder(rapt__seq2seq_pass *pass, const rapt__encoded *e
     x = decoder_layer(&s, i, x, encoded);
     rapt_scope_end(pass->graph);
   }
-  return (rapt__output){.hidden = x, .head = table(&s, true)};
+  return (rapt__output){.hidden = x, .head = tokens_table(&s, true), .bias = s.c->logits_bias ? logits_bias(&s) : NULL};
 }
 
-static int64_t context(const void *config) { return ((const transformer_config *)config)->context; }
-static int64_t *vocabulary(void *config) { return &((transformer_config *)config)->vocabulary; }
-static int64_t *source_vocabulary(void *config) { return &((transformer_config *)config)->source_vocabulary; }
+int64_t rapt__transformer_context(const void *config) { return ((const rapt__transformer_config *)config)->context; }
+int64_t *rapt__transformer_vocabulary(void *config) { return &((rapt__transformer_config *)config)->vocabulary; }
+static int64_t *source_vocabulary(void *config) { return &((rapt__transformer_config *)config)->source_vocabulary; }
 
-static const rapt__seq2seq seq2seq = {
-    .encode = encode, .decode = run_decoder, .step = run_decoder, .source_vocabulary = source_vocabulary};
+static const rapt__seq2seq seq2seq = {.encode = rapt__transformer_encode,
+                                      .decode = rapt__transformer_decode,
+                                      .step = rapt__transformer_decode,
+                                      .source_vocabulary = source_vocabulary};
 
 /* Tables of sinusoids, and copies of tied embeddings. */
 static const char *const unread[] = {"embed_positions.weight", "embed_tokens.weight", "lm_head.weight", NULL};
@@ -254,9 +270,9 @@ const rapt__model rapt__model_transformer = {.name = "transformer",
                                              .hf_unread = unread,
                                              .hf_zero = zero,
                                              .keys = keys,
-                                             .config_size = sizeof(transformer_config),
-                                             .settle = settle,
-                                             .check = check,
-                                             .context = context,
-                                             .vocabulary = vocabulary,
+                                             .config_size = sizeof(rapt__transformer_config),
+                                             .settle = rapt__transformer_settle,
+                                             .check = rapt__transformer_check,
+                                             .context = rapt__transformer_context,
+                                             .vocabulary = rapt__transformer_vocabulary,
                                              .seq2seq = &seq2seq};

@@ -5,6 +5,7 @@
 
 #include "unit/unit.h"
 
+#include "base/file.h"
 #include "kernels/kernels.h"
 #include "tasks/model.h"
 
@@ -169,6 +170,31 @@ static inline void pair_check_gradients(const char *directory) {
     pair_compare_gradients(&g, rapt_plan_data(t.plan, t.gradient));
     pair_drop(&t);
   }
+  pair_end(&g);
+}
+
+/* What rapt saves it reads back as the same model. With RAPT_SAVED=FOLDER in the environment it saves there too, under the
+ * directory's last name, for check_transformers.py. */
+static inline void pair_check_saved(const char *directory) {
+  pair_golden g;
+  pair_training t;
+  rapt_model *again;
+  char path[300];
+  pair_begin(&g, directory);
+  const char *keep = getenv("RAPT_SAVED");
+  snprintf(path, sizeof path, "%s%s", keep ? keep : "", strrchr(directory, '/'));
+  if (keep) assert_ok(g.ctx, rapt_model_save(g.model, path));
+  char *scratch = rapt__scratch_dir(g.ctx);
+  assert_ok(g.ctx, rapt_model_save(g.model, scratch));
+  assert_ok(g.ctx, rapt_model_load(g.ctx, scratch, &again));
+  rapt_model_free(g.model);
+  g.model = again;
+  pair_build(&g, NULL, false, &t);
+  assert_ok(g.ctx, rapt_plan_run(t.plan, 0));
+  pair_compare_logits(&g, "a logit", rapt_plan_data(t.plan, t.logits));
+  pair_drop(&t);
+  rapt__scratch_remove(scratch);
+  rapt__free(g.ctx, scratch);
   pair_end(&g);
 }
 
