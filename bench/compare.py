@@ -20,7 +20,7 @@ sys.path.insert(0, str(BENCH))
 import peers
 from peers import common
 
-PACKAGES = ("torch", "numpy", "safetensors")
+PACKAGES = ("torch", "numpy", "safetensors", "ctranslate2")
 
 
 def arguments():

@@ -30,7 +30,7 @@ ALLOWED = {
     "nn": engine_below("nn"),
     "models": engine_below("models") | {"formats"},
     "tasks": engine_below("tasks") | SIDE,
-    "pbmt": {"base", "text", "data", "formats", "tasks"},
+    "pbmt": {"base", "text", "data", "formats", "metrics", "tasks"},
     "train": ABOVE_TASKS,
     "infer": ABOVE_TASKS,
     "explain": ABOVE_TASKS,

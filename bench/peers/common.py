@@ -73,8 +73,9 @@ def least(function, seconds):
     return best, cpu_best
 
 
-def alternate(row, options, modes, parts=1, **more):
-    """rapt and every mode of the peer in turn, `rounds` times; the least of all. modes: {name: function without arguments}.
+def alternate(row, options, modes, parts=1, peer=None, **more):
+    """rapt and every mode of the peer in turn, `rounds` times; the least of all. modes: {name: function without arguments}, of
+    torch unless `peer` names another.
 
     The ratio is one of times as a clock on the wall has them. Processor times are recorded beside it: on a machine that is
     shared they say what the ratio would be with nobody else there."""
@@ -91,7 +92,7 @@ def alternate(row, options, modes, parts=1, **more):
                     ", ".join(f"{name} {s * 1e3:.3f} ms (cpu {c * 1e3:.3f})" for name, (s, c) in theirs.items()))
     best = min(theirs, key=lambda name: theirs[name][0])
     cpu = min(c for _, c in theirs.values())
-    return [result(row, options, f"torch {torch.__version__} {best}", ours[0], theirs[best][0], rapt_cpu_s=ours[1],
+    return [result(row, options, peer or f"torch {torch.__version__} {best}", ours[0], theirs[best][0], rapt_cpu_s=ours[1],
                    peer_cpu_s=cpu, cpu_ratio=cpu / ours[1], modes_s={name: s for name, (s, _) in theirs.items()},
                    rounds=options.rounds, **more)]
 

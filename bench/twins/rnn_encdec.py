@@ -36,6 +36,34 @@ def reversed_rows(source, lengths):
     return torch.where(torch.arange(source.shape[1])[None] < lengths[:, None], source.gather(1, places), source)
 
 
+class GrConv(nn.Module):
+    """The gated recursive convolutional network of Cho et al. 2014: neighbours are joined until one vector is left."""
+
+    def __init__(self, inputs, units):
+        super().__init__()
+        self.project = nn.Linear(inputs, units)
+        self.left, self.right = nn.Linear(units, units), nn.Linear(units, units, bias=False)
+        self.gate_left, self.gate_right = nn.Linear(units, 3), nn.Linear(units, 3, bias=False)
+        with torch.no_grad():
+            for layer in self.children():
+                layer.weight.normal_(0, layer.weight.shape[1] ** -0.5)
+                if layer.bias is not None:
+                    layer.bias.zero_()
+
+    def forward(self, x, lengths):
+        """x (B, S, I): row by row, since each has a pyramid of its own height."""
+        tops = []
+        for row, length in zip(self.project(x), lengths.tolist()):
+            h = row[:length]
+            while len(h) > 1:
+                l, r = h[:-1], h[1:]
+                gates = torch.softmax(self.gate_left(l) + self.gate_right(r), -1)
+                new = torch.relu(self.left(l) + self.right(r))
+                h = gates[:, :1] * new + gates[:, 1:2] * l + gates[:, 2:] * r
+            tops.append(h[0])
+        return torch.stack(tops)
+
+
 class Side(nn.Module):
     """Token vectors and recurrent layers of encoder or decoder."""
 
@@ -53,12 +81,16 @@ class Side(nn.Module):
 
 class EncoderDecoder(nn.Module):
     def __init__(self, source_vocabulary, vocabulary, cell="lstm", layers=2, width=256, embedding=0, dropout=0.0,
-                 reverse=True, bidirectional=False, feed_context=False, maxout=0):
+                 reverse=True, bidirectional=False, feed_context=False, maxout=0, encoder="recurrent"):
         super().__init__()
         e = embedding or width
         self.cell, self.layers, self.width, self.reverse = cell, layers, width, reverse
         self.drop = nn.Dropout(dropout)
         self.encoder = Side(source_vocabulary, e, e, cell, layers, width, bidirectional, dropout)
+        if encoder == "grconv":
+            assert feed_context and not reverse and not bidirectional
+            del self.encoder.rnn
+            self.encoder.grconv = GrConv(e, width)
         self.decoder = Side(vocabulary, e, e + (width if feed_context else 0), cell, layers, width, False, dropout)
         if bidirectional:
             self.encoder.join = nn.Linear(2 * width, width)
@@ -81,7 +113,9 @@ class EncoderDecoder(nn.Module):
         if self.reverse:
             source = reversed_rows(source, lengths)
         x, c = self.drop(self.encoder.embedding(source)).transpose(0, 1), None
-        if self.cell == "gru-before":
+        if hasattr(self.encoder, "grconv"):
+            h = self.encoder.grconv(x.transpose(0, 1), lengths)[None]
+        elif self.cell == "gru-before":
             h = self.encoder.rnn(x, x.new_zeros(x.shape[1], self.width), lengths)[1][None]
         else:
             state = self.encoder.rnn(pack_padded_sequence(x, lengths, enforce_sorted=False))[1]

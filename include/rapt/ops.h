@@ -84,6 +84,10 @@ RAPT_API rapt_tensor *rapt_activate(rapt_tensor *x, rapt_activation activation);
  * NULL, y (…, n). One pass: bias and activation are the product's epilogue. */
 RAPT_API rapt_tensor *rapt_linear(rapt_tensor *x, rapt_tensor *weight, bool transposed, rapt_tensor *bias,
                                   rapt_activation activation);
+/* weight (V, C) is blocks of `size` rows, of which the last may have fewer; each x[i] takes the block ids[i]: y[i] =
+ * weight[ids[i]·size … ids[i]·size + size − 1]·x[i], x (…, C), ids (…) → (…, size). Rows past V give zeros, and so does
+ * an id without a block. */
+RAPT_API rapt_tensor *rapt_block_linear(rapt_tensor *x, rapt_tensor *weight, rapt_tensor *ids, int64_t size);
 /* (B, T, C) with kernel (W, C, F), stride and zero padding on both sides → (B, T', F); T' = (T + 2·padding − W)/stride + 1. */
 RAPT_API rapt_tensor *rapt_conv1d(rapt_tensor *x, rapt_tensor *kernel, rapt_tensor *bias, int64_t stride,
                                   int64_t padding);
@@ -111,6 +115,8 @@ RAPT_API rapt_tensor *rapt_gather(rapt_tensor *x, rapt_tensor *ids);
 /* y (…, n) with y[i, ids[i]] = x[i] and zeros elsewhere, for x (…), ids (…). */
 RAPT_API rapt_tensor *rapt_scatter(rapt_tensor *x, rapt_tensor *ids, int64_t n);
 RAPT_API rapt_tensor *rapt_one_hot(rapt_tensor *ids, int64_t n); /* (…) → (…, n) */
+/* id / divisor and id % divisor; a negative id stays what it is in both. */
+RAPT_API void rapt_divide_ids(rapt_tensor *ids, int64_t divisor, rapt_tensor **quotient, rapt_tensor **rest);
 /* The k largest of the last axis, in falling order (ties: lower index first); *indices int32, may be NULL. k = n sorts. */
 RAPT_API rapt_tensor *rapt_top_k(rapt_tensor *x, int64_t k, rapt_tensor **indices);
 
@@ -212,6 +218,21 @@ typedef struct rapt_recurrent_options {
  * y (T, B, P). Time comes first, since a step's rows then lie together. */
 RAPT_API rapt_tensor *rapt_recurrent(rapt_tensor *x, rapt_tensor *w_ih, rapt_tensor *w_hh, rapt_tensor *b_ih,
                                      rapt_tensor *b_hh, const rapt_recurrent_options *options);
+
+/* ---- Alignments --------------------------------------------------------------------------------------------------- */
+typedef struct rapt_hmm_options {
+  rapt_tensor **prior;     /* where not NULL: gets log p(state j at i | words before i), (B, I, J); no gradient */
+  rapt_tensor **posterior; /* where not NULL: gets p(state j at i | all words), (B, I, J); no gradient */
+} rapt_hmm_options;
+/* A hidden Markov model whose word i comes from one of J states: Σ over all paths j_1 … j_I of Π_i p(j_i | j_(i−1)) p(word i | j_i),
+ * by the forward recursion, in logarithms (Rabiner 1989). emission (B, I, J), start (B, J), move (B, I, J, J) from the state
+ * before (move[b, 0] is not read), all logarithms; lengths, counts int32 (B): states and words of a row, brought into 1 … J
+ * and 1 … I → (B), the logarithm of the sum. */
+RAPT_API rapt_tensor *rapt_hmm_forward(rapt_tensor *emission, rapt_tensor *start, rapt_tensor *move,
+                                       rapt_tensor *lengths, rapt_tensor *counts, const rapt_hmm_options *options);
+/* The path with the largest term of that sum: int32 (B, I), −1 past a row's words; ties go to the lower state. No gradient. */
+RAPT_API rapt_tensor *rapt_hmm_best(rapt_tensor *emission, rapt_tensor *start, rapt_tensor *move, rapt_tensor *lengths,
+                                    rapt_tensor *counts);
 
 /* ---- Updates ------------------------------------------------------------------------------------------------------ */
 typedef enum rapt_optimizer {

@@ -14,6 +14,7 @@
 #include <rapt/ops.h>
 #include <rapt/parallel.h>
 #include <rapt/recipe.h>
+#include <rapt/rescore.h>
 #include <rapt/runs.h>
 #include <rapt/sweep.h>
 #include <rapt/system.h>

@@ -2,7 +2,7 @@
 _rapt() {
   local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]}
   if [ "$COMP_CWORD" -eq 1 ]; then
-    mapfile -t COMPREPLY < <(compgen -W "recipes show explain train sweep eval generate score translate runs data align bench doctor --help --version" -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W "recipes show explain train sweep eval generate score translate rescore runs data align bench doctor --help --version" -- "$word")
     return
   fi
   local words=--help
@@ -53,6 +53,9 @@ _rapt() {
     fi
     ;;
   align) words="--model --symmetrise --rounds --threads --help hmm ibm1 gdfa intersection union forward backward" ;;
+  rescore)
+    words="--model --lm --source --tune --tune-source --tune-reference --starts --seed --save-weights --weights --nbest -o --help"
+    ;;
   runs) words="--recipe --limit --json --plot --prune --help" ;;
   bench)
     words="--list --only --profile --threads --repeat --seconds --json --save-inputs --help $(rapt bench --list 2>/dev/null | awk '{print $1}')"

@@ -1,5 +1,5 @@
 # Completion of rapt for fish.
-set -l commands recipes show explain train sweep eval generate score translate runs data align bench doctor
+set -l commands recipes show explain train sweep eval generate score translate rescore runs data align bench doctor
 complete -c rapt -n "not __fish_seen_subcommand_from $commands" -f -a "$commands"
 complete -c rapt -n "__fish_seen_subcommand_from show explain train sweep" -f -a "(rapt recipes 2>/dev/null | awk 'NR > 1 {print \$1}')"
 complete -c rapt -n "__fish_seen_subcommand_from show" -l config -d "a YAML file with every setting"
@@ -59,6 +59,13 @@ end
 for option in ensemble score
   complete -c rapt -n "__fish_seen_subcommand_from translate" -l $option -r
 end
+for option in model lm source tune tune-source tune-reference weights save-weights
+  complete -c rapt -n "__fish_seen_subcommand_from rescore" -l $option -r
+end
+for option in starts seed nbest
+  complete -c rapt -n "__fish_seen_subcommand_from rescore" -l $option -x
+end
+complete -c rapt -n "__fish_seen_subcommand_from rescore" -s o -r -d "written when all is done"
 complete -c rapt -n "__fish_seen_subcommand_from translate" -s o -r -d "written when all is done"
 complete -c rapt -n "__fish_seen_subcommand_from translate" -l penalty -x -a "power gnmt"
 complete -c rapt -n "__fish_seen_subcommand_from translate" -l stopping -x -a "estimate first never"

@@ -1,6 +1,7 @@
 /* Files: mapped or read whole, replaced atomically, directories. */
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -313,6 +314,15 @@ rapt_status rapt__make_dirs(rapt_context *ctx, const char *path) {
   if (status == RAPT_OK) status = make_dir(ctx, copy);
   rapt__free(ctx, copy);
   return status;
+}
+
+bool rapt__dir_holds_only(const char *path, const char *name) {
+  DIR *dir = opendir(path);
+  bool only = dir != NULL;
+  for (struct dirent *e; only && (e = readdir(dir));)
+    only = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || strcmp(e->d_name, name) == 0;
+  if (dir) closedir(dir);
+  return only;
 }
 
 bool rapt__file_exists(const char *path) {

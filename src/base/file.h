@@ -36,6 +36,7 @@ void rapt__out_abort(rapt__out *out);
 rapt_status rapt__file_replace(rapt_context *ctx, const char *path, const void *data, size_t size);
 
 rapt_status rapt__make_dirs(rapt_context *ctx, const char *path); /* mkdir -p */
+bool rapt__dir_holds_only(const char *path, const char *name);    /* this, or nothing */
 bool rapt__file_exists(const char *path);
 /* A new empty directory for what is not kept, and removing it with all that is in it (as far as that goes). NULL after an error;
  * freed with rapt__free. */

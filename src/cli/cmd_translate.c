@@ -240,6 +240,8 @@ static int run(rapt_context *ctx, rapt_model **models, request *r) {
   output_file out;
   int code = EXIT_FAILED;
   if (output_open(&out, r->output)) {
+    r->writer.source = strcmp(r->source, "-") == 0 ? "standard input" : r->source;
+    r->writer.targets = r->targets && strcmp(r->targets, "-") == 0 ? "standard input" : r->targets;
     r->writer.to = out.file;
     r->writer.target = rapt_model_tokenizer(models[0]);
     code = r->targets ? score_pairs(ctx, t, r) : translate_lines(ctx, t, r);

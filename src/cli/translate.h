@@ -32,7 +32,8 @@ typedef struct result_writer {
   const rapt_tokenizer *target;
   bool json, moses_list, scores; /* scores: numbers alone, of given targets */
   alignment_format alignments;
-  int64_t faults; /* lines without a result */
+  const char *source, *targets; /* files by name; targets NULL: none */
+  int64_t faults;               /* lines without a result */
 } result_writer;
 
 /* A rapt_translation_fn; false where the output cannot be written. */

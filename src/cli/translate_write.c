@@ -143,7 +143,8 @@ static void put_json(const result_writer *w, const rapt_translation *t) {
 bool write_result(void *user, const rapt_translation *t) {
   result_writer *w = user;
   if (t->status != RAPT_OK) {
-    fprintf(stderr, "rapt: %s\n", t->message);
+    fprintf(stderr, "rapt: %s%s%s: %s\n", w->source, w->targets ? " and " : "", w->targets ? w->targets : "",
+            t->message);
     w->faults++;
   }
   if (w->json)

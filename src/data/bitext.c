@@ -52,13 +52,16 @@ static size_t words_of(const rapt__line *line) {
   return words;
 }
 
+static bool is_lengthy(const rapt__line pair[2], size_t most) {
+  return most > 0 && (words_of(&pair[0]) > most || words_of(&pair[1]) > most);
+}
+
 static rapt_status add_pair(rapt__bitext *b, const rapt__line pair[2], size_t most) {
-  size_t words[2] = {words_of(&pair[0]), words_of(&pair[1])};
-  if (words[0] == 0 || words[1] == 0) {
+  if (words_of(&pair[0]) == 0 || words_of(&pair[1]) == 0) {
     b->empty++;
     return RAPT_OK;
   }
-  if (most > 0 && (words[0] > most || words[1] > most)) {
+  if (is_lengthy(pair, most)) {
     b->lengthy++;
     return RAPT_OK;
   }
@@ -111,6 +114,17 @@ rapt_status rapt__bitext_read(rapt_context *ctx, const char *source, const char 
     return status;
   }
   return rapt__bitext_parse(ctx, paths, texts, sizes, most, out);
+}
+
+rapt_status rapt__bitext_limit(rapt__bitext *b, size_t most) {
+  size_t kept = 0, all = b->count;
+  for (size_t i = 0; i < all; i++)
+    if (!is_lengthy((const rapt__line *)b->pairs[i], most)) memmove(b->pairs[kept++], b->pairs[i], sizeof *b->pairs);
+  b->lengthy += all - kept;
+  b->count = kept;
+  if (kept > 0) return RAPT_OK;
+  return rapt__fail(b->ctx, RAPT_EFORMAT, "no pair of sentences is left: all %zu have more than %zu words on a side",
+                    all, most);
 }
 
 void rapt__bitext_free(rapt__bitext *bitext) {

@@ -27,6 +27,14 @@ rapt_status rapt__bitext_read(rapt_context *ctx, const char *source, const char 
 /* The same of two texts, whose memory is taken over, after a failure too; `names` stand for paths in sentences. */
 rapt_status rapt__bitext_parse(rapt_context *ctx, const char *const names[2], char *const texts[2],
                                const size_t sizes[2], size_t most, rapt__bitext *out);
+/* Leaves out lengthy pairs of those that there are. */
+rapt_status rapt__bitext_limit(rapt__bitext *bitext, size_t most);
+/* Every line becomes what `line` adds to `out` for its lower-case text. Then leaves out lengthy pairs, as above. */
+typedef rapt_status (*rapt__bitext_line_fn)(void *user, const char *lower, size_t size, rapt__text *out);
+rapt_status rapt__bitext_rewrite(rapt__bitext *bitext, size_t most, rapt__bitext_line_fn line, void *user);
+/* Every line in lower case, and runs of letters, marks and digits apart from runs of other characters by blanks: what a tokenizer
+ * of words with `lowercase` and `punctuation` makes of it. Then leaves out lengthy pairs, as above. */
+rapt_status rapt__bitext_split(rapt__bitext *bitext, size_t most);
 void rapt__bitext_free(rapt__bitext *bitext);
 
 #endif

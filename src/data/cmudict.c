@@ -8,20 +8,18 @@
 
 static const size_t limit = (size_t)1 << 28; /* bytes of the file */
 
-enum { TRAIN, VALID, TEST, PARTS };
-
 typedef struct reading {
   rapt_context *ctx;
   const char *path;
   size_t line;
   rapt__table seen; /* words; their bytes are the file's */
-  rapt__text texts[PARTS][2];
+  rapt__parts parts;
 } reading;
 
 static int part_of(const char *word, size_t size) {
-  uint64_t hash = 14695981039346656037u;
-  for (size_t i = 0; i < size; i++) hash = (hash ^ (unsigned char)word[i]) * 1099511628211u;
-  return hash % 20 == 0 ? TEST : hash % 20 == 1 ? VALID : TRAIN;
+  uint64_t hash = rapt__hash_begin;
+  for (size_t i = 0; i < size; i++) hash = rapt__hash(hash, word[i]);
+  return hash % 20 == 0 ? RAPT__TEST : hash % 20 == 1 ? RAPT__VALID : RAPT__TRAIN;
 }
 
 static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || c == '\''; }
@@ -59,7 +57,7 @@ static rapt_status read_line(reading *r, const char *line, const char *end) {
   rapt__slot *slot = rapt__table_get(&r->seen, word, size, 0, 0);
   if (!slot) return RAPT_ENOMEM;
   if (slot->value++ > 0) return RAPT_OK;
-  rapt__text *texts = r->texts[part_of(word, size)];
+  rapt__text *texts = r->parts.texts[part_of(word, size)];
   for (size_t i = 0; i < size; i++) {
     if (i > 0) RAPT_TRY(rapt__text_add(&texts[RAPT__SOURCE], " ", 1));
     RAPT_TRY(rapt__text_add(&texts[RAPT__SOURCE], word + i, 1));
@@ -80,28 +78,17 @@ static rapt_status read_all(reading *r, const char *text, size_t size) {
   return RAPT_OK;
 }
 
-rapt_status rapt__cmudict_read(rapt_context *ctx, const char *path, rapt__bitext *train, rapt__bitext *valid,
-                               rapt__bitext *test) {
-  rapt__bitext *out[PARTS] = {train, valid, test};
+rapt_status rapt__cmudict_read(rapt_context *ctx, const char *path, rapt__bitext out[RAPT__PARTS]) {
   reading r = {.ctx = ctx, .path = path};
   char *text;
   size_t size;
-  *train = *valid = *test = (rapt__bitext){0};
+  memset(out, 0, RAPT__PARTS * sizeof *out);
   RAPT_TRY(rapt__packed_read(ctx, path, limit, &text, &size));
   rapt__table_init(&r.seen, ctx);
-  for (int p = 0; p < PARTS; p++)
-    for (int i = 0; i < 2; i++) rapt__text_init(&r.texts[p][i], ctx);
+  rapt__parts_init(&r.parts, ctx);
   rapt_status status = read_all(&r, text, size);
-  const char *const names[2] = {path, path};
-  for (int p = 0; p < PARTS && status == RAPT_OK; p++) {
-    rapt__text *t = r.texts[p];
-    char *texts[2] = {t[0].data, t[1].data};
-    size_t sizes[2] = {t[0].size, t[1].size};
-    for (int i = 0; i < 2; i++) rapt__text_init(&t[i], ctx); /* taken over */
-    status = rapt__bitext_parse(ctx, names, texts, sizes, 0, out[p]);
-  }
-  for (int p = 0; p < PARTS; p++)
-    for (int i = 0; i < 2; i++) rapt__text_free(&r.texts[p][i]);
+  if (status == RAPT_OK) status = rapt__parts_finish(&r.parts, (const char *const[2]){path, path}, out);
+  rapt__parts_free(&r.parts);
   rapt__table_free(&r.seen);
   rapt__free(ctx, text);
   return status;

@@ -43,6 +43,7 @@ typedef struct rapt__heat {
   size_t rows, columns;                                 /* each at most 512 */
   double low, high;                                     /* of the colour scale; equal: from the values */
   double cell;                                          /* side in pixels; 0: fits the width of a page */
+  const bool *marked;                                   /* (rows, columns): cells with a dot in them; or NULL */
 } rapt__heat;
 
 /* Appends one <svg> element. Equal steps of the value are equal steps of lightness, away from the background of a light

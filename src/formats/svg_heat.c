@@ -44,7 +44,8 @@ static rapt_status add_style(rapt__text *out) {
   RAPT_TRY(add_levels(out, false));
   RAPT_TRY(add(out, "@media(prefers-color-scheme:dark){\n"));
   RAPT_TRY(add_levels(out, true));
-  return add(out, "}\n.rapt-plot .none{fill:var(--grid)}\n.rapt-plot .cells{shape-rendering:crispEdges}\n</style>\n");
+  return add(out, "}\n.rapt-plot .none{fill:var(--grid)}\n.rapt-plot .cells{shape-rendering:crispEdges}\n"
+                  ".rapt-plot .dot{fill:#d4551e;stroke:#fff}\n</style>\n");
 }
 
 /* ---- Cells and labels -------------------------------------------------------------------------------------------- */
@@ -141,6 +142,18 @@ static rapt_status add_row(rapt__text *out, const rapt__heat *heat, const frame 
   return RAPT_OK;
 }
 
+static rapt_status add_dots(rapt__text *out, const rapt__heat *heat, const frame *f) {
+  for (size_t i = 0; heat->marked && i < heat->rows * heat->columns; i++) {
+    if (!heat->marked[i]) continue;
+    double x = (double)(i % heat->columns) + 0.5, y = (double)(i / heat->columns) + 0.5;
+    RAPT_TRY(rapt__svg_coordinate(out, "<circle class=\"dot\" cx=\"", f->left + x * f->cell));
+    RAPT_TRY(rapt__svg_coordinate(out, "\" cy=\"", f->top + y * f->cell));
+    RAPT_TRY(rapt__svg_coordinate(out, "\" r=\"", 0.22 * f->cell));
+    RAPT_TRY(add(out, "\"/>\n"));
+  }
+  return RAPT_OK;
+}
+
 static rapt_status add_key(rapt__text *out, const frame *f, double x) {
   double step = (double)KEY_HEIGHT / LEVELS;
   char number[RAPT__SVG_LABEL];
@@ -185,6 +198,7 @@ rapt_status rapt__svg_heat(rapt__text *out, const rapt__heat *heat) {
   RAPT_TRY(add(out, "<g class=\"cells\">\n"));
   for (size_t r = 0; r < rows; r++) RAPT_TRY(add_row(out, heat, &f, r, rows * columns <= TOLD_CELLS));
   RAPT_TRY(add(out, "</g>\n"));
+  RAPT_TRY(add_dots(out, heat, &f));
   RAPT_TRY(add_key(out, &f, right + 16));
   return add(out, "</svg>\n");
 }

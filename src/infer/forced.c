@@ -12,7 +12,7 @@ enum { LOGITS = 1 << 25 }; /* of a pass, about: 128 MiB */
 typedef struct scorer {
   rapt_context *ctx;
   rapt__search_model model;
-  rapt_plan_cache *plans; /* by (rows, S, T); owned */
+  rapt_plan_cache *plans; /* by (rows, S, T, whole); owned */
 } scorer;
 
 struct rapt__forced {
@@ -29,6 +29,14 @@ int64_t rapt__forced_rows(const rapt__forced *f, int64_t target_length, int64_t 
   return batch < fit ? batch : fit;
 }
 
+static rapt_tensor *log_probs(const rapt__seq2seq *arch, rapt__seq2seq_pass *pass, const rapt__encoded *encoded,
+                              rapt_tensor *labels) {
+  if (arch->score) return arch->score(pass, encoded, labels);
+  rapt__output o = arch->decode(pass, encoded);
+  rapt_tensor *logits = o.logits ? o.logits : rapt_linear(o.hidden, o.head, true, o.bias, RAPT_IDENTITY);
+  return rapt_sub(rapt_gather(logits, labels), rapt_logsumexp(logits));
+}
+
 static rapt_status build(void *user, rapt_graph *graph, const int64_t key[4], rapt_tensor **outputs, int *count) {
   const rapt__search_model *model = &((const scorer *)user)->model;
   int64_t b = key[0], s = key[1], t = key[2];
@@ -38,11 +46,10 @@ static rapt_status build(void *user, rapt_graph *graph, const int64_t key[4], ra
   pass.target = rapt_input(graph, "target", RAPT_I32, 2, (int64_t[]){b, t});
   pass.target_lengths = rapt_input(graph, "target_lengths", RAPT_I32, 1, &b);
   rapt_tensor *labels = rapt_input(graph, "labels", RAPT_I32, 2, (int64_t[]){b, t});
+  if (key[3]) pass.labels = labels;
   rapt__encoded encoded = {.count = 0};
   model->arch->encode(&pass, &encoded);
-  rapt__output o = model->arch->decode(&pass, &encoded);
-  rapt_tensor *logits = o.logits ? o.logits : rapt_linear(o.hidden, o.head, true, o.bias, RAPT_IDENTITY);
-  outputs[0] = rapt_tap(rapt_sub(rapt_gather(logits, labels), rapt_logsumexp(logits)), "forced.log_probs");
+  outputs[0] = rapt_tap(log_probs(model->arch, &pass, &encoded, labels), "forced.log_probs");
   *count = 1;
   if (pass.alignment) rapt_tap(rapt_reshape(pass.alignment, 4, (int64_t[]){b, 1, t, s}), "forced.alignment");
   return RAPT_OK;
@@ -116,7 +123,13 @@ static rapt_status finish(const rapt__forced *f, const rapt__forced_pair *p, con
   return RAPT_OK;
 }
 
-rapt_status rapt__forced_run(rapt__forced *f, rapt__forced_pair *pairs, int64_t count, bool *aligned) {
+bool rapt__forced_late(const rapt__forced *f) {
+  for (int m = 0; m < f->count; m++)
+    if (f->scorers[m].model.arch->late_alignment) return true;
+  return false;
+}
+
+static rapt_status run(rapt__forced *f, rapt__forced_pair *pairs, int64_t count, bool whole, bool *aligned) {
   int64_t rows = rapt__stepper_rows(count), s = rapt__padded(pairs[0].source.count, f->context);
   int64_t t = rapt__padded(pairs[0].count, f->context);
   double *sums = rapt__new(f->ctx, (size_t)(count * t), sizeof *sums);
@@ -128,7 +141,7 @@ rapt_status rapt__forced_run(rapt__forced *f, rapt__forced_pair *pairs, int64_t 
       memset(pairs[i].alignment, 0, (size_t)(pairs[i].count * pairs[i].source.count) * sizeof(float));
   for (int m = 0; m < f->count && status == RAPT_OK; m++) {
     rapt_plan *plan;
-    status = rapt_plan_cache_get(f->scorers[m].plans, (int64_t[4]){rows, s, t}, &plan);
+    status = rapt_plan_cache_get(f->scorers[m].plans, (int64_t[4]){rows, s, t, whole}, &plan);
     if (status != RAPT_OK) break;
     fill(plan, pairs, count, rows, s, t);
     status = rapt_plan_run(plan, 0);
@@ -143,4 +156,13 @@ rapt_status rapt__forced_run(rapt__forced *f, rapt__forced_pair *pairs, int64_t 
   *aligned = with > 0;
   rapt__free(f->ctx, sums);
   return status;
+}
+
+rapt_status rapt__forced_run(rapt__forced *f, rapt__forced_pair *pairs, int64_t count, bool *aligned) {
+  return run(f, pairs, count, false, aligned);
+}
+
+rapt_status rapt__forced_align(rapt__forced *f, rapt__forced_pair *pairs, int64_t count) {
+  bool aligned;
+  return run(f, pairs, count, true, &aligned);
 }

@@ -24,4 +24,8 @@ int64_t rapt__forced_rows(const rapt__forced *forced, int64_t target_length, int
  * *aligned: whether alignments were filled. */
 rapt_status rapt__forced_run(rapt__forced *forced, rapt__forced_pair *pairs, int64_t count, bool *aligned);
 
+/* Whether a model has alignments that look at the whole target; and a run that fills those in place of what a step foretells. */
+bool rapt__forced_late(const rapt__forced *forced);
+rapt_status rapt__forced_align(rapt__forced *forced, rapt__forced_pair *pairs, int64_t count);
+
 #endif

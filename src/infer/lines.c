@@ -35,7 +35,7 @@ rapt_status rapt__line_read(rapt_context *ctx, const rapt_tokenizer *tokenizer, 
   *out = (rapt__line_ids){.text = text, .size = size, .message = ""};
   size_t valid = valid_part(text, size);
   if (valid < size) {
-    snprintf(message, sizeof message, "%sbyte %zu is not valid UTF-8", what, valid);
+    snprintf(message, sizeof message, "%sbyte %zu is not valid UTF-8; convert the text with iconv", what, valid);
     return rapt__line_fault(out, arena, RAPT_EFORMAT, number, message);
   }
   int32_t *ids = NULL;
@@ -57,8 +57,8 @@ rapt_status rapt__line_read(rapt_context *ctx, const rapt_tokenizer *tokenizer, 
   out->count = count + 1;
   out->empty = count == 0;
   if (out->count <= context) return RAPT_OK;
-  snprintf(message, sizeof message, "%s%lld tokens and the end do not fit the model's context of %lld", what,
-           (long long)count, (long long)context);
+  snprintf(message, sizeof message, "%s%lld tokens and the end do not fit the model's context of %lld; divide the line",
+           what, (long long)count, (long long)context);
   return rapt__line_fault(out, arena, RAPT_EINVAL, number, message);
 }
 

@@ -29,8 +29,11 @@ static rapt_status check_model(const rapt_model *model, const rapt_model *first,
   if (!model->tokenizer)
     return rapt__fail(ctx, RAPT_EINVAL, "the model has no tokenizer, so it cannot read or write text");
   if (rapt_tokenizer_size(model->tokenizer) != rapt_model_vocabulary(model))
-    return rapt__fail(ctx, RAPT_EINVAL, "the target's tokenizer has %lld tokens and the model %lld",
-                      (long long)rapt_tokenizer_size(model->tokenizer), (long long)rapt_model_vocabulary(model));
+    return rapt__fail(
+        ctx, RAPT_EINVAL,
+        "the target's tokenizer has %lld tokens and the model %lld: config.json and tokenizer.json are of "
+        "different models",
+        (long long)rapt_tokenizer_size(model->tokenizer), (long long)rapt_model_vocabulary(model));
   if (!same_tokens(model->tokenizer, first->tokenizer) ||
       !same_tokens(rapt__model_source(model), rapt__model_source(first)))
     return rapt__fail(ctx, RAPT_EINVAL,
@@ -210,6 +213,8 @@ rapt_status rapt_translate(rapt_translator *t, const char *const *lines, const s
                 .arena = &arena};
     status = read_lines(&w, lines + i, sizes + i);
     if (status == RAPT_OK) status = translate_lines(&w);
+    if (status == RAPT_OK && (o.alignments || o.replace_unknown))
+      status = rapt__align_late(t, w.lines, w.answers, w.count, o.batch, &arena);
     if (status == RAPT_OK) status = deliver(&w, each, user, &go);
     rapt__arena_free(&arena);
   }

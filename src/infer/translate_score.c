@@ -28,7 +28,8 @@ static rapt_status check_pairs(window *w) {
   for (int64_t i = 0; i < w->count; i++) {
     rapt__line_ids *source = &w->sides[0][i], *target = &w->sides[1][i];
     if (source->status == RAPT_OK && source->empty)
-      RAPT_TRY(rapt__line_fault(source, w->arena, RAPT_EINVAL, w->first + i, "the source is empty"));
+      RAPT_TRY(
+          rapt__line_fault(source, w->arena, RAPT_EINVAL, w->first + i, "the source is empty; leave the pair out"));
     if (source->status == RAPT_OK && target->status != RAPT_OK) {
       source->status = target->status;
       source->message = target->message;
@@ -75,6 +76,8 @@ static rapt_status score_batch(window *w, const rapt__place *places, int64_t cou
                           .log_probabilities = pairs[i].log_probs,
                           .alignment = aligned && w->o->alignments ? pairs[i].alignment : NULL};
   }
+  /* The penalty was for what the search would have seen. */
+  if (w->o->alignments && rapt__forced_late(w->t->forced)) return rapt__forced_align(w->t->forced, pairs, count);
   return RAPT_OK;
 }
 

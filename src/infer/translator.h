@@ -24,4 +24,8 @@ void rapt__places_sort(rapt__place *places, int64_t count);
 /* Places from `begin` on that have one shape, at most `most`. */
 int64_t rapt__places_alike(const rapt__place *places, int64_t begin, int64_t count, int64_t most);
 
+/* Where a model's alignment looks at the whole target: replaces those of all hypotheses that a search found for lines. */
+rapt_status rapt__align_late(rapt_translator *t, const rapt__line_ids *lines, rapt__answer *answers, int64_t count,
+                             int64_t batch, rapt__arena *arena);
+
 #endif

@@ -35,8 +35,10 @@ rapt_status rapt_lines_parse(rapt_context *ctx, const char *name, const char *te
     const char *end = memchr(text + at, '\n', size - at);
     size_t length = end ? (size_t)(end - text) - at : size - at, kept = stripped(text + at, length);
     if (kept == SIZE_MAX) {
+      bool packed = i == 0 && length > 1 && memcmp(text, "\x1F\x8B", 2) == 0;
       rapt__free(ctx, line);
-      return rapt__fail(ctx, RAPT_EFORMAT, "%s: line %zu is not UTF-8", name, i + 1);
+      return rapt__fail(ctx, RAPT_EFORMAT, "%s: line %zu is not UTF-8; %s", name, i + 1,
+                        packed ? "the file is packed: unpack it with gzip -d" : "convert the file with iconv");
     }
     line[i] = (rapt_segment){text + at, kept};
     at += length + 1;

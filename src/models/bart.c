@@ -39,12 +39,29 @@ static const rapt__key keys[] = {
 static rapt_status settle(rapt_context *ctx, rapt__arena *arena, void *config) {
   rapt__transformer_config *c = config;
   c->source_vocabulary = c->vocabulary;
-  c->shared = c->learned = c->embedding_norm = c->logits_bias = true;
+  c->shared = c->learned = c->embedding_norm = true;
   return rapt__transformer_settle(ctx, arena, c);
 }
 
-static const rapt__seq2seq seq2seq = {
-    .encode = rapt__transformer_encode, .decode = rapt__transformer_decode, .step = rapt__transformer_decode};
+static int64_t layers_of(const rapt__seq2seq_pass *pass) {
+  return ((const rapt__transformer_config *)pass->config)->decoder_layers;
+}
+
+static void encode(rapt__seq2seq_pass *pass, rapt__encoded *encoded) {
+  rapt__transformer_encode(pass, encoded, layers_of(pass));
+}
+
+/* The scores' bias is a buffer of PyTorch's, which training leaves alone: it rules out tokens. */
+static rapt__output run_decoder(rapt__seq2seq_pass *pass, const rapt__encoded *encoded) {
+  rapt_tensor *x = rapt__transformer_decode(pass, encoded, layers_of(pass));
+  int64_t dims[2] = {1, ((const rapt__transformer_config *)pass->config)->vocabulary};
+  rapt_tensor *bias =
+      rapt_param(pass->graph, pass->params, "final_logits_bias", 2, dims, (rapt_init){RAPT_INIT_ZEROS, 0, true});
+  return (rapt__output){
+      .hidden = x, .head = rapt__transformer_head(pass), .bias = rapt_detach(rapt_reshape(bias, 1, dims + 1))};
+}
+
+static const rapt__seq2seq seq2seq = {.encode = encode, .decode = run_decoder, .step = run_decoder};
 
 static const char *const tied[] = {"model.encoder.embed_tokens.weight",
                                    "model.shared.weight",

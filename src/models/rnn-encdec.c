@@ -1,7 +1,9 @@
 /* Encoder and decoder of recurrent layers without attention. By default that of Sutskever et al. 2014: two LSTMs, the source read
  * from its end, the encoder's last states the decoder's first ones. Settings make it that of Cho et al. 2014: one layer of their
- * gated unit, the source's vector c an input of every decoder step, and a maxout layer before the output. */
+ * gated unit, the source's vector c an input of every decoder step, and a maxout layer before the output; with either of their
+ * encoders, the second of which is no recurrent layer but a gated recursive convolutional network. */
 #include "models/models.h"
+#include "nn/grconv.h"
 #include "nn/recurrent.h"
 
 #include <stddef.h>
@@ -10,11 +12,13 @@
 typedef struct encdec_config {
   int64_t vocabulary, source_vocabulary, context, layers, width, embedding, maxout;
   double dropout, init;
-  int cell;
+  int cell, encoder;
   bool reverse, bidirectional, feed_context;
 } encdec_config;
 
 static const char *const cells[] = {"lstm", "gru", "gru-before", NULL};
+enum { ENCODER_RECURRENT, ENCODER_GRCONV };
+static const char *const encoders[] = {"recurrent", "grconv", NULL};
 
 #define AT(field) offsetof(encdec_config, field)
 static const rapt__key keys[] = {
@@ -26,6 +30,8 @@ static const rapt__key keys[] = {
      "tokens of a sentence at most, its end included"},
     {"model.cell", "cell", RAPT__KEY_CHOICE, AT(cell), "lstm", 0, 0, cells,
      "recurrent unit; gru-before resets the state before its product, as Cho et al. have it"},
+    {"model.encoder", "encoder", RAPT__KEY_CHOICE, AT(encoder), "recurrent", 0, 0, encoders,
+     "recurrent layers, or a gated recursive convolutional network that joins neighbours until one vector is left"},
     {"model.layers", "num_layers", RAPT__KEY_INT, AT(layers), "2", 1, RAPT__NN_RECURRENT_LAYERS, NULL,
      "recurrent layers of the encoder, and of the decoder"},
     {"model.width", "hidden_size", RAPT__KEY_INT, AT(width), "256", 1, 1 << 16, NULL, "units of a layer"},
@@ -49,6 +55,10 @@ static rapt_status check(rapt_context *ctx, const void *config) {
   const encdec_config *c = config;
   if (c->vocabulary < 1) return rapt__fail(ctx, RAPT_EKEY, "model.vocabulary is not set");
   if (c->source_vocabulary < 1) return rapt__fail(ctx, RAPT_EKEY, "model.source_vocabulary is not set");
+  if (c->encoder == ENCODER_GRCONV && (!c->feed_context || c->reverse || c->bidirectional))
+    return rapt__fail(ctx, RAPT_EKEY,
+                      "model.encoder=grconv gives one vector and has no direction: it needs model.feed_context=true, "
+                      "model.reverse=false and model.bidirectional=false");
   return RAPT_OK;
 }
 
@@ -104,6 +114,34 @@ static rapt_tensor *join_directions(const rapt__layers *l, const encdec_config *
   return linear(l, c, name, y, c->width, true, activation);
 }
 
+/* Last states (L, B, n) of all layers and directions as the decoder's, and those of LSTMs' memory cells. */
+static rapt_tensor *encode_recurrent(const rapt__seq2seq_pass *pass, const rapt__layers *l, rapt_tensor *x,
+                                     rapt_tensor **memory) {
+  const encdec_config *c = pass->config;
+  bool lstm = cell_of(c) == RAPT_LSTM;
+  rapt_tensor *h;
+  rapt__nn_recurrent_options o = {.units = c->width,
+                                  .layers = c->layers,
+                                  .bidirectional = c->bidirectional,
+                                  .reverse = c->reverse,
+                                  .dropout = pass->training ? c->dropout : 0,
+                                  .lengths = pass->source_lengths,
+                                  .h_n = &h,
+                                  .c_n = lstm ? memory : NULL};
+  rapt__nn_recurrent(l, "rnn", cell_of(c), x, &o);
+  if (!c->bidirectional) return h;
+  if (lstm && !c->feed_context) *memory = join_directions(l, c, "join_memory", *memory, RAPT_IDENTITY);
+  return join_directions(l, c, "join", h, RAPT_TANH);
+}
+
+/* The top of the pyramid, as the last state of one layer: (1, B, n). */
+static rapt_tensor *encode_pyramid(const rapt__seq2seq_pass *pass, const rapt__layers *l, rapt_tensor *x) {
+  const encdec_config *c = pass->config;
+  rapt__nn_grconv_options o = {.units = c->width, .lengths = pass->source_lengths, .taps = pass->taps};
+  rapt_tensor *top = rapt__nn_grconv(l, "grconv", rapt_permute(x, (int[]){1, 0, 2}), &o);
+  return rapt_reshape(top, 3, (int64_t[]){1, rapt_dim(x, 1), c->width});
+}
+
 /* c = tanh(V h): the only thing that the decoder gets; its layers start from tanh(V' c), memory cells from zero. */
 static void encode_context(const rapt__layers *l, const encdec_config *c, rapt_tensor *top, rapt__encoded *encoded) {
   int64_t rows = rapt_dim(top, 1);
@@ -119,27 +157,14 @@ static void encode_context(const rapt__layers *l, const encdec_config *c, rapt_t
 static void encode(rapt__seq2seq_pass *pass, rapt__encoded *encoded) {
   const encdec_config *c = pass->config;
   rapt__layers l = {pass->graph, pass->params};
-  bool lstm = cell_of(c) == RAPT_LSTM;
   rapt_scope_begin(pass->graph, "encoder");
-  rapt_tensor *x = embed(pass, &l, c->source_vocabulary, pass->source), *h, *memory = NULL;
-  rapt__nn_recurrent_options o = {.units = c->width,
-                                  .layers = c->layers,
-                                  .bidirectional = c->bidirectional,
-                                  .reverse = c->reverse,
-                                  .dropout = pass->training ? c->dropout : 0,
-                                  .lengths = pass->source_lengths,
-                                  .h_n = &h,
-                                  .c_n = lstm ? &memory : NULL};
-  rapt__nn_recurrent(&l, "rnn", cell_of(c), x, &o);
-  if (c->bidirectional) {
-    h = join_directions(&l, c, "join", h, RAPT_TANH);
-    if (lstm && !c->feed_context) memory = join_directions(&l, c, "join_memory", memory, RAPT_IDENTITY);
-  }
+  rapt_tensor *x = embed(pass, &l, c->source_vocabulary, pass->source), *memory = NULL;
+  rapt_tensor *h = c->encoder == ENCODER_GRCONV ? encode_pyramid(pass, &l, x) : encode_recurrent(pass, &l, x, &memory);
   if (c->feed_context) {
-    encode_context(&l, c, rapt_slice(h, 0, c->layers - 1, 1), encoded);
+    encode_context(&l, c, rapt_slice(h, 0, rapt_dim(h, 0) - 1, 1), encoded);
   } else {
     rapt__encoded_start(encoded, "h", rows_first(h));
-    if (lstm) rapt__encoded_start(encoded, "c", rows_first(memory));
+    if (memory) rapt__encoded_start(encoded, "c", rows_first(memory));
   }
   rapt_scope_end(pass->graph);
 }

@@ -31,6 +31,8 @@ typedef struct rapt__seq2seq_pass {
   rapt_tensor *source_lengths; /* int32 (B), each at least 1 */
   rapt_tensor *target;         /* int32 (B, T): begin of sequence, then the target; T = 1 in a step: the newest token */
   rapt_tensor *target_lengths; /* int32 (B), each at least 1; NULL in a step */
+  rapt_tensor
+      *labels; /* int32 (B, T): the words themselves, where the alignment may look at them; or NULL. decode only */
 
   /* A step only: */
   rapt_params *states; /* store of decoder states, rows of this pass */
@@ -56,7 +58,13 @@ typedef struct rapt__seq2seq {
   rapt__output (*step)(rapt__seq2seq_pass *pass, const rapt__encoded *encoded);
   /* The sum of a loss over the tokens of labels (B, T), −100 where none counts, or NULL: cross-entropy of the output. */
   rapt_tensor *(*loss)(rapt__seq2seq_pass *pass, const rapt__encoded *encoded, rapt_tensor *labels, double smoothing);
+  /* ln p of every token of labels (B, T), whose sum over a row is ln p(target | source), or NULL: from the output. What
+   * is no token's, as the probability of a target's length, is the first one's. */
+  rapt_tensor *(*score)(rapt__seq2seq_pass *pass, const rapt__encoded *encoded, rapt_tensor *labels);
   int64_t *(*source_vocabulary)(void *config); /* NULL: one vocabulary for both sides */
+  /* The alignment of a step foretells where a word that is not known yet will come from; that of decode, where labels are
+   * given, is the alignment of the whole sentence. */
+  bool late_alignment;
 } rapt__seq2seq;
 
 /* A decoder state by name, (B, n, …): a value of the last step with n = 1, a cache over the target's tokens with n its

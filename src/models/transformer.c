@@ -9,41 +9,7 @@
 const char *const rapt__transformer_activations[] = {"relu", "gelu", "silu", "gelu_new", "tanh", NULL};
 static const rapt_activation activation_of[] = {RAPT_RELU, RAPT_GELU, RAPT_SILU, RAPT_GELU_TANH, RAPT_TANH};
 
-#define AT(field) offsetof(rapt__transformer_config, field)
-static const rapt__key keys[] = {
-    {"model.source_vocabulary", "vocab_size", RAPT__KEY_INT, AT(source_vocabulary), "0", 0, 1 << 24, NULL,
-     "tokens of the source; 0: its tokenizer's"},
-    {"model.vocabulary", "decoder_vocab_size", RAPT__KEY_INT, AT(vocabulary), "0", 0, 1 << 24, NULL,
-     "tokens of the target; 0: its tokenizer's"},
-    {"model.context", "max_position_embeddings", RAPT__KEY_INT, AT(context), "128", 1, 1 << 16, NULL,
-     "tokens that a sentence may have, on either side"},
-    {"model.encoder_layers", "encoder_layers", RAPT__KEY_INT, AT(encoder_layers), "3", 1, 100, NULL,
-     "layers that read the source"},
-    {"model.decoder_layers", "decoder_layers", RAPT__KEY_INT, AT(decoder_layers), "3", 1, 30, NULL,
-     "layers that write the target"},
-    {"model.width", "d_model", RAPT__KEY_INT, AT(width), "256", 2, 1 << 16, NULL, "size of the hidden state; even"},
-    {"model.heads", "encoder_attention_heads", RAPT__KEY_INT, AT(encoder_heads), "4", 1, 1024, NULL,
-     "attention heads of the encoder; divides the width"},
-    {"model.decoder_heads", "decoder_attention_heads", RAPT__KEY_INT, AT(decoder_heads), "0", 0, 1024, NULL,
-     "attention heads of the decoder; 0: as many as the encoder"},
-    {"model.inner", "encoder_ffn_dim", RAPT__KEY_INT, AT(encoder_inner), "0", 0, 1 << 18, NULL,
-     "size of the encoder's feed-forward layers; 0: 4 × width"},
-    {"model.decoder_inner", "decoder_ffn_dim", RAPT__KEY_INT, AT(decoder_inner), "0", 0, 1 << 18, NULL,
-     "size of the decoder's feed-forward layers; 0: as the encoder's"},
-    {"model.dropout", "dropout", RAPT__KEY_REAL, AT(dropout), "0.1", 0, 0.99, NULL,
-     "dropout of embeddings and residual branches"},
-    {"model.attention_dropout", "attention_dropout", RAPT__KEY_REAL, AT(attention_dropout), "0", 0, 0.99, NULL,
-     "dropout of attention probabilities"},
-    {"model.activation_dropout", "activation_dropout", RAPT__KEY_REAL, AT(activation_dropout), "0", 0, 0.99, NULL,
-     "dropout inside feed-forward layers"},
-    {"model.activation", "activation_function", RAPT__KEY_CHOICE, AT(activation), "relu", 0, 0,
-     rapt__transformer_activations, "of the feed-forward layers"},
-    {"model.shared", "share_encoder_decoder_embeddings", RAPT__KEY_BOOL, AT(shared), "true", 0, 0, NULL,
-     "one table of embeddings for source and target (one vocabulary)"},
-    {"model.scaled", "scale_embedding", RAPT__KEY_BOOL, AT(scaled), "true", 0, 0, NULL,
-     "embeddings are multiplied by the root of the width"},
-    {0}};
-#undef AT
+static const rapt__key keys[] = {RAPT__TRANSFORMER_KEYS, {0}};
 
 rapt_status rapt__transformer_settle(rapt_context *ctx, rapt__arena *arena, void *config) {
   rapt__transformer_config *c = config;
@@ -76,17 +42,18 @@ typedef struct side {
   rapt__seq2seq_pass *pass;
   rapt__layers l;
   const rapt__transformer_config *c;
-  int64_t heads, inner;
+  int64_t heads, inner, cross; /* cross: so many of the decoder's layers attend to the encoder */
   bool training;
 } side;
 
-static side side_of(rapt__seq2seq_pass *pass, bool decoder) {
+static side side_of(rapt__seq2seq_pass *pass, bool decoder, int64_t cross) {
   const rapt__transformer_config *c = pass->config;
   return (side){.pass = pass,
                 .l = {pass->graph, pass->params},
                 .c = c,
                 .heads = decoder ? c->decoder_heads : c->encoder_heads,
                 .inner = decoder ? c->decoder_inner : c->encoder_inner,
+                .cross = cross,
                 .training = pass->training};
 }
 
@@ -150,7 +117,7 @@ static rapt_tensor *positions(const side *s, int64_t count) {
   return rapt_reshape(rapt_permute(p, (int[]){0, 2, 1}), 2, (int64_t[]){count, c});
 }
 
-static rapt_tensor *tokens_table(const side *s, bool target) {
+static rapt_tensor *table(const side *s, bool target) {
   const rapt__transformer_config *c = s->c;
   const char *name = c->shared ? "model.shared" : target ? "model.decoder.embed_tokens" : "model.encoder.embed_tokens";
   return rapt__nn_table(&s->l, name, target ? c->vocabulary : c->source_vocabulary, c->width,
@@ -163,13 +130,14 @@ static rapt_tensor *places_of(const side *s, bool target, int64_t count, rapt_te
   const rapt__transformer_config *c = s->c;
   if (!c->learned) return at ? rapt_embedding(positions(s, c->context), at) : positions(s, count);
   const char *name = target ? "model.decoder.embed_positions" : "model.encoder.embed_positions";
-  rapt_tensor *table = rapt__nn_table(&s->l, name, c->context + UNUSED, c->width, 1 / sqrt((double)c->width));
-  return at ? rapt_embedding(rapt_slice(table, 0, UNUSED, c->context), at) : rapt_slice(table, 0, UNUSED, count);
+  rapt_tensor *places = rapt__nn_table(&s->l, name, c->context + UNUSED, c->width, 1 / sqrt((double)c->width));
+  return at ? rapt_embedding(rapt_slice(places, 0, UNUSED, c->context), at) : rapt_slice(places, 0, UNUSED, count);
 }
 
-/* Embeddings, times √C where they are scaled, plus positions; `at` (): the position of the only token, or NULL: they begin at 0. */
+/* Embeddings, times √C where they are scaled, plus positions; `at` (): the position of the only token, or NULL: they begin
+ * at 0. */
 static rapt_tensor *embed(const side *s, rapt_tensor *ids, bool target, rapt_tensor *at) {
-  rapt_tensor *x = rapt_embedding(tokens_table(s, target), ids);
+  rapt_tensor *x = rapt_embedding(table(s, target), ids);
   if (s->c->scaled) x = rapt_scale(x, sqrt((double)s->c->width));
   x = rapt_add(x, places_of(s, target, rapt_dim(ids, 1), at));
   if (s->c->embedding_norm) {
@@ -179,8 +147,8 @@ static rapt_tensor *embed(const side *s, rapt_tensor *ids, bool target, rapt_ten
   return drop(s, x, s->c->dropout);
 }
 
-void rapt__transformer_encode(rapt__seq2seq_pass *pass, rapt__encoded *encoded) {
-  side s = side_of(pass, false);
+rapt_tensor *rapt__transformer_encode(rapt__seq2seq_pass *pass, rapt__encoded *encoded, int64_t cross) {
+  side s = side_of(pass, false, cross);
   rapt_tensor *x = embed(&s, pass->source, false, NULL);
   for (int i = 0; i < (int)s.c->encoder_layers; i++) {
     rapt_scope_begin(pass->graph, "model.encoder.layers.%d", i);
@@ -189,18 +157,19 @@ void rapt__transformer_encode(rapt__seq2seq_pass *pass, rapt__encoded *encoded) 
     rapt_scope_end(pass->graph);
   }
   /* What the decoder's layers look at is the same for every token, so it is projected here. */
-  side d = side_of(pass, true);
-  for (int i = 0; i < (int)s.c->decoder_layers; i++) {
+  side d = side_of(pass, true, cross);
+  for (int i = 0; i < (int)cross; i++) {
     rapt_scope_begin(pass->graph, "model.decoder.layers.%d.encoder_attn", i);
     rapt__encoded_memory(encoded, keys_of(&d, x));
     rapt__encoded_memory(encoded, values_of(&d, x));
     rapt_scope_end(pass->graph);
   }
+  return x;
 }
 
 /* The mean over heads of the last layer but one is closest to a word alignment (Garg et al. 2019). */
 static rapt_tensor *alignment_of(const side *s, int layer, rapt_tensor *probs) {
-  int64_t n = s->c->decoder_layers;
+  int64_t n = s->cross;
   if (layer != (n > 1 ? n - 2 : 0)) return s->pass->alignment;
   return rapt_mean(probs, 1, false);
 }
@@ -221,6 +190,7 @@ static rapt_tensor *decoder_layer(const side *s, int i, rapt_tensor *x, const ra
     own = self_attention(s, x, true, NULL);
   }
   x = join(s, "self_attn_layer_norm", x, own);
+  if (i >= (int)s->cross) return join(s, "final_layer_norm", x, feed_forward(s, x));
   rapt_tensor *probs;
   rapt_scope_begin(pass->graph, "encoder_attn");
   rapt_tensor *across =
@@ -231,33 +201,45 @@ static rapt_tensor *decoder_layer(const side *s, int i, rapt_tensor *x, const ra
   return join(s, "final_layer_norm", x, feed_forward(s, x));
 }
 
-/* A bias that training leaves alone, as PyTorch's buffer: it rules out tokens. */
-static rapt_tensor *logits_bias(const side *s) {
-  int64_t dims[2] = {1, s->c->vocabulary};
-  rapt_tensor *bias =
-      rapt_param(s->l.graph, s->l.params, "final_logits_bias", 2, dims, (rapt_init){RAPT_INIT_ZEROS, 0, true});
-  return rapt_detach(rapt_reshape(bias, 1, dims + 1));
-}
-
-rapt__output rapt__transformer_decode(rapt__seq2seq_pass *pass, const rapt__encoded *encoded) {
-  side s = side_of(pass, true);
+rapt_tensor *rapt__transformer_decode(rapt__seq2seq_pass *pass, const rapt__encoded *encoded, int64_t cross) {
+  side s = side_of(pass, true, cross);
   rapt_tensor *x = embed(&s, pass->target, true, pass->states ? pass->at : NULL);
   for (int i = 0; i < (int)s.c->decoder_layers; i++) {
     rapt_scope_begin(pass->graph, "model.decoder.layers.%d", i);
     x = decoder_layer(&s, i, x, encoded);
     rapt_scope_end(pass->graph);
   }
-  return (rapt__output){.hidden = x, .head = tokens_table(&s, true), .bias = s.c->logits_bias ? logits_bias(&s) : NULL};
+  return x;
+}
+
+rapt_tensor *rapt__transformer_head(rapt__seq2seq_pass *pass) {
+  side s = side_of(pass, true, 0);
+  return table(&s, true);
+}
+
+static int64_t layers_of(const rapt__seq2seq_pass *pass) {
+  return ((const rapt__transformer_config *)pass->config)->decoder_layers;
+}
+
+static void encode(rapt__seq2seq_pass *pass, rapt__encoded *encoded) {
+  rapt__transformer_encode(pass, encoded, layers_of(pass));
+}
+
+static rapt__output run_decoder(rapt__seq2seq_pass *pass, const rapt__encoded *encoded) {
+  rapt_tensor *x = rapt__transformer_decode(pass, encoded, layers_of(pass));
+  return (rapt__output){.hidden = x, .head = rapt__transformer_head(pass)};
 }
 
 int64_t rapt__transformer_context(const void *config) { return ((const rapt__transformer_config *)config)->context; }
 int64_t *rapt__transformer_vocabulary(void *config) { return &((rapt__transformer_config *)config)->vocabulary; }
-static int64_t *source_vocabulary(void *config) { return &((rapt__transformer_config *)config)->source_vocabulary; }
+int64_t *rapt__transformer_source_vocabulary(void *config) {
+  return &((rapt__transformer_config *)config)->source_vocabulary;
+}
 
-static const rapt__seq2seq seq2seq = {.encode = rapt__transformer_encode,
-                                      .decode = rapt__transformer_decode,
-                                      .step = rapt__transformer_decode,
-                                      .source_vocabulary = source_vocabulary};
+static const rapt__seq2seq seq2seq = {.encode = encode,
+                                      .decode = run_decoder,
+                                      .step = run_decoder,
+                                      .source_vocabulary = rapt__transformer_source_vocabulary};
 
 /* Tables of sinusoids, and copies of tied embeddings. */
 static const char *const unread[] = {"embed_positions.weight", "embed_tokens.weight", "lm_head.weight", NULL};

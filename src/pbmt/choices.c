@@ -14,6 +14,8 @@ static void weigh(const rapt__pbmt_decoder *d, rapt__pbmt_choice *c) {
   for (int k = 0; k < c->length; k++) lm += log(rapt__ngram_step(d->lm, &state, c->words[k], &state));
   c->score = w[RAPT__PBMT_PHRASES] + w[RAPT__PBMT_WORDS] * c->length + (c->copied ? w[RAPT__PBMT_COPIES] : 0);
   for (int k = 0; k < 4; k++) c->score += w[RAPT__PBMT_PHI_SOURCE + k] * c->feature[k];
+  for (size_t k = 0; c->extra && k < d->phrases->extra_count; k++)
+    c->score += w[RAPT__PBMT_FEATURE_COUNT + k] * c->extra[k];
   c->estimate = c->score + w[RAPT__PBMT_LM] * lm;
 }
 
@@ -32,9 +34,10 @@ static int by_estimate(const void *a, const void *b) {
 
 static rapt_status add_span(rapt__pbmt_graph *g, int begin, int length) {
   const rapt__pbmt_decoder *d = g->decoder;
+  const rapt__pbmt_phrases *p = d->phrases;
   const rapt__pbmt_option *options;
   size_t first = g->choice_count;
-  size_t count = rapt__pbmt_phrases_find(d->phrases, g->words + begin, (size_t)length, &options);
+  size_t count = rapt__pbmt_phrases_find(p, g->words + begin, (size_t)length, &options);
   for (size_t k = 0; k < count; k++) {
     const rapt__pbmt_option *o = &options[k];
     RAPT_TRY(add(g, (rapt__pbmt_choice){.words = o->words,
@@ -42,6 +45,7 @@ static rapt_status add_span(rapt__pbmt_graph *g, int begin, int length) {
                                         .end = begin + length,
                                         .length = o->length,
                                         .feature = {o->phi_source, o->phi_target, o->lex_source, o->lex_target},
+                                        .extra = p->extra ? p->extra + (size_t)(o - p->options) * p->extra_count : NULL,
                                         .rank = (int)k}));
   }
   if (count == 0 && length == 1)

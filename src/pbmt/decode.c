@@ -63,13 +63,14 @@ static rapt_status add_path(reading *r, const suffix *path) {
   int32_t *words = rapt__arena_new(&r->g->arena, length + 1, sizeof *words);
   rapt__pbmt_span *spans = rapt__arena_new(&r->g->arena, steps, sizeof *spans);
   if (!words || !spans) return RAPT_ENOMEM;
-  double features[RAPT__PBMT_FEATURE_COUNT] = {0};
-  size_t at = 0, step = 0;
+  double features[RAPT__PBMT_MOST_COLUMNS] = {0};
+  size_t extra = r->g->decoder->phrases->extra_count, at = 0, step = 0;
   for (const suffix *s = path; s->arc; s = s->behind) {
     const rapt__pbmt_choice *c = s->arc->choice;
     features[RAPT__PBMT_LM] += s->arc->lm;
     if (!c) continue;
     for (int k = 0; k < 4; k++) features[RAPT__PBMT_PHI_SOURCE + k] += c->feature[k];
+    for (size_t k = 0; c->extra && k < extra; k++) features[RAPT__PBMT_FEATURE_COUNT + k] += c->extra[k];
     features[RAPT__PBMT_PHRASES]++;
     features[RAPT__PBMT_WORDS] += c->length;
     features[RAPT__PBMT_DISTORTION] -= s->arc->jump;
@@ -115,6 +116,10 @@ rapt_status rapt__pbmt_graph_read(rapt__pbmt_graph *g, size_t n, rapt__pbmt_nbes
 rapt_status rapt__pbmt_decode(const rapt__pbmt_decoder *d, const int32_t *words, size_t length, size_t n,
                               rapt__pbmt_nbest *lists, double *score) {
   rapt__pbmt_graph g;
+  if (!rapt__pbmt_columns_equal(&lists->columns, &d->phrases->columns))
+    return rapt__fail(d->ctx, RAPT_EINVAL,
+                      "translation: lists of %zu features for phrases with %zu, or with other names",
+                      lists->columns.count, d->phrases->columns.count);
   rapt_status status = rapt__pbmt_graph_open(d, words, length, &g);
   if (status == RAPT_OK) status = rapt__pbmt_graph_search(&g);
   if (status == RAPT_OK && score) *score = g.goal->score;

@@ -30,13 +30,13 @@ typedef struct rapt__pbmt_decoder {
   int32_t end;
   const int32_t *copy; /* (source_vocab) the target word that a source word becomes when it is copied */
   int32_t source_vocab;
-  double weights[RAPT__PBMT_FEATURE_COUNT];
+  double weights[RAPT__PBMT_MOST_COLUMNS]; /* of phrases->columns */
   rapt__pbmt_search search;
 } rapt__pbmt_decoder;
 
 /* Adds the `n` best translations of a sentence with different words to `lists`, and ends the sentence. A source word
- * for which there is no phrase of one word may be copied. *score, if not NULL, gets the best sum found. RAPT_EINVAL
- * for a sentence of more than RAPT__PBMT_LONGEST_INPUT words; the empty sentence becomes the empty translation. */
+ * for which there is no phrase of one word may be copied. The lists have the columns of the table. *score, if not NULL, gets the best sum found. RAPT_EINVAL
+ * for lists with other columns and for a sentence of more than RAPT__PBMT_LONGEST_INPUT words; the empty sentence becomes the empty translation. */
 rapt_status rapt__pbmt_decode(const rapt__pbmt_decoder *decoder, const int32_t *words, size_t length, size_t n,
                               rapt__pbmt_nbest *lists, double *score);
 

@@ -59,10 +59,16 @@ static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c ==
 
 static rapt_status check_utf8(rapt_context *ctx, const char *path, size_t line, const char *text, size_t size) {
   uint32_t code;
-  for (size_t at = 0, n; at < size; at += n)
+  for (size_t at = 0, n; at < size; at += n) {
     if ((n = rapt__utf8(text + at, size - at, &code)) == 0)
-      return rapt__fail(ctx, RAPT_EFORMAT, "%s:%zu: byte %zu of the line (0x%02x) is not UTF-8", path, line, at + 1,
-                        (unsigned char)text[at]);
+      return rapt__fail(ctx, RAPT_EFORMAT,
+                        "%s:%zu: byte %zu of the line (0x%02x) is not UTF-8; convert the file with iconv", path, line,
+                        at + 1, (unsigned char)text[at]);
+    if (code == 0)
+      return rapt__fail(ctx, RAPT_EFORMAT,
+                        "%s:%zu: byte %zu of the line is NUL; this is no text file, or it is damaged", path, line,
+                        at + 1);
+  }
   return RAPT_OK;
 }
 
@@ -89,10 +95,9 @@ static rapt_status read_line(rapt__pbmt_lexicon *l, const char *path, rapt__pbmt
   return RAPT_OK;
 }
 
-rapt_status rapt__pbmt_file_read(rapt__pbmt_lexicon *l, const char *path, size_t most, rapt__pbmt_file *f) {
-  *f = (rapt__pbmt_file){.ctx = l->ctx};
-  size_t size;
-  RAPT_TRY(rapt__packed_read(l->ctx, path, limit, &f->data, &size));
+rapt_status rapt__pbmt_file_parse(rapt__pbmt_lexicon *l, const char *path, char *data, size_t size, size_t most,
+                                  rapt__pbmt_file *f) {
+  *f = (rapt__pbmt_file){.ctx = l->ctx, .data = data};
   RAPT_TRY(rapt__reserve(l->ctx, (void **)&f->begin, &f->begin_room, 0, sizeof *f->begin));
   f->begin[0] = 0;
   for (size_t at = 0; at < size;) {
@@ -104,6 +109,14 @@ rapt_status rapt__pbmt_file_read(rapt__pbmt_lexicon *l, const char *path, size_t
     at += length + 1;
   }
   return RAPT_OK;
+}
+
+rapt_status rapt__pbmt_file_read(rapt__pbmt_lexicon *l, const char *path, size_t most, rapt__pbmt_file *f) {
+  char *data;
+  size_t size;
+  *f = (rapt__pbmt_file){0};
+  RAPT_TRY(rapt__packed_read(l->ctx, path, limit, &data, &size));
+  return rapt__pbmt_file_parse(l, path, data, size, most, f);
 }
 
 void rapt__pbmt_file_free(rapt__pbmt_file *f) {

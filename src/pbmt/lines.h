@@ -42,6 +42,9 @@ typedef struct rapt__pbmt_file {
 /* Reads a file, plain or gzipped. RAPT_EFORMAT, with the line: bytes that are not UTF-8, a line without a word, more
  * than `most` sentences or RAPT__PBMT_LONGEST words. Free the file after a failure too. */
 rapt_status rapt__pbmt_file_read(rapt__pbmt_lexicon *lexicon, const char *path, size_t most, rapt__pbmt_file *out);
+/* The same of a text, which is taken over, after a failure too; `name` stands for its path in sentences. */
+rapt_status rapt__pbmt_file_parse(rapt__pbmt_lexicon *lexicon, const char *name, char *data, size_t size, size_t most,
+                                  rapt__pbmt_file *out);
 void rapt__pbmt_file_free(rapt__pbmt_file *file);
 /* The file's sentences, with the vocabulary as it is now. */
 rapt__pbmt_text rapt__pbmt_file_text(const rapt__pbmt_file *file, const rapt__pbmt_lexicon *lexicon);

@@ -54,7 +54,7 @@ rapt_status rapt__pbmt_train_linked(rapt_context *ctx, const rapt__pbmt_settings
                                     .copy = m->copy,
                                     .source_vocab = source->vocab,
                                     .search = settings->search};
-  memcpy(m->decoder.weights, rapt__pbmt_first_weights, sizeof m->decoder.weights);
+  memcpy(m->decoder.weights, rapt__pbmt_first_weights, sizeof rapt__pbmt_first_weights);
   return RAPT_OK;
 }
 
@@ -77,9 +77,15 @@ void rapt__pbmt_free(rapt__pbmt_model *m) {
   *m = (rapt__pbmt_model){0};
 }
 
+rapt_status rapt__pbmt_add_feature(rapt__pbmt_model *m, const char *name, const double *values, double weight) {
+  RAPT_TRY(rapt__pbmt_phrases_add_column(&m->phrases, name, values));
+  m->decoder.weights[m->phrases.columns.count - 1] = weight;
+  return RAPT_OK;
+}
+
 rapt_status rapt__pbmt_translate(const rapt__pbmt_model *m, const rapt__pbmt_text *source, size_t n,
                                  rapt__pbmt_nbest *out) {
-  RAPT_TRY(rapt__pbmt_nbest_init(out, m->ctx, RAPT__PBMT_FEATURE_COUNT));
+  RAPT_TRY(rapt__pbmt_nbest_init(out, m->ctx, &m->phrases.columns));
   for (size_t s = 0; s < source->count; s++) {
     if (atomic_load(&m->ctx->interrupted))
       return rapt__fail(m->ctx, RAPT_EINTERRUPTED, "translation was interrupted at sentence %zu", s + 1);
@@ -95,7 +101,7 @@ typedef struct tuning {
   const rapt__pbmt_text *source, *target;
   rapt__pbmt_nbest all; /* of all rounds */
   size_t *pick;         /* (sentences) */
-  double best, weights[RAPT__PBMT_FEATURE_COUNT];
+  double best, weights[RAPT__PBMT_MOST_COLUMNS];
 } tuning;
 
 /* Decodes with the present weights; *fresh says how many entries were not there before. */
@@ -119,7 +125,7 @@ static rapt_status decode_round(tuning *t, bool first, size_t *fresh, double *bl
 }
 
 static rapt_status tune_rounds(tuning *t, rapt__pbmt_tell_fn tell, void *user) {
-  bool fixed[RAPT__PBMT_FEATURE_COUNT] = {[RAPT__PBMT_COPIES] = true};
+  bool fixed[RAPT__PBMT_MOST_COLUMNS] = {[RAPT__PBMT_COPIES] = true};
   double *weights = t->m->decoder.weights;
   t->best = -1;
   for (int round = 0; round < t->m->settings.rounds; round++) {
@@ -170,7 +176,7 @@ rapt_status rapt__pbmt_baseline(rapt_context *ctx, const rapt__pbmt_settings *se
   if (status == RAPT_OK) status = rapt__pbmt_tune(&m, &task->dev_source, &task->dev_target, tell, user, NULL);
   if (status == RAPT_OK) status = rapt__pbmt_translate(&m, &task->dev_source, task->n, &out->dev);
   if (status == RAPT_OK) status = rapt__pbmt_translate(&m, &task->test_source, task->n, &out->test);
-  memcpy(out->weights, m.decoder.weights, sizeof out->weights);
+  memcpy(out->weights, m.decoder.weights, sizeof m.decoder.weights);
   rapt__pbmt_free(&m);
   return status;
 }

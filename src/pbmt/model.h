@@ -58,6 +58,9 @@ rapt_status rapt__pbmt_train_linked(rapt_context *ctx, const rapt__pbmt_settings
                                     rapt__pbmt_model *out);
 void rapt__pbmt_free(rapt__pbmt_model *model);
 
+/* One feature of phrases more, as rapt__pbmt_phrases_add_column has it, with the weight that tuning begins from. */
+rapt_status rapt__pbmt_add_feature(rapt__pbmt_model *model, const char *name, const double *values, double weight);
+
 /* Tunes the weights on a text of its own: decodes it, adds what is new to the n-best lists, finds the best weights
  * for these, and so on, until hardly an entry in a thousand is new. Keeps the weights whose decoding had the highest
  * BLEU (*bleu, may be NULL). */
@@ -75,7 +78,7 @@ typedef struct rapt__pbmt_task {
   size_t n;
 } rapt__pbmt_task;
 typedef struct rapt__pbmt_outcome {
-  double weights[RAPT__PBMT_FEATURE_COUNT];
+  double weights[RAPT__PBMT_MOST_COLUMNS]; /* of dev.columns, which are those of test */
   rapt__pbmt_nbest dev, test;
 } rapt__pbmt_outcome;
 

@@ -5,19 +5,8 @@
 
 #include <string.h>
 
-const char *const rapt__pbmt_feature_names[RAPT__PBMT_FEATURE_COUNT] = {
-#define NAME(name, text, weight) text,
-    RAPT__PBMT_FEATURES(NAME)
-#undef NAME
-};
-const double rapt__pbmt_first_weights[RAPT__PBMT_FEATURE_COUNT] = {
-#define WEIGHT(name, text, weight) weight,
-    RAPT__PBMT_FEATURES(WEIGHT)
-#undef WEIGHT
-};
-
-rapt_status rapt__pbmt_nbest_init(rapt__pbmt_nbest *l, rapt_context *ctx, size_t columns) {
-  *l = (rapt__pbmt_nbest){.ctx = ctx, .columns = columns};
+rapt_status rapt__pbmt_nbest_init(rapt__pbmt_nbest *l, rapt_context *ctx, const rapt__pbmt_columns *columns) {
+  *l = (rapt__pbmt_nbest){.ctx = ctx, .columns = *columns};
   RAPT_TRY(rapt__reserve(ctx, (void **)&l->first, &l->sentence_room, 0, sizeof *l->first));
   RAPT_TRY(rapt__reserve(ctx, (void **)&l->word_at, &l->word_at_room, 0, sizeof *l->word_at));
   RAPT_TRY(rapt__reserve(ctx, (void **)&l->span_at, &l->span_at_room, 0, sizeof *l->span_at));
@@ -43,15 +32,15 @@ static rapt_status make_room(rapt__pbmt_nbest *l, void **items, size_t *room, si
 
 rapt_status rapt__pbmt_nbest_add(rapt__pbmt_nbest *l, const int32_t *words, size_t length, const rapt__pbmt_span *spans,
                                  size_t span_count, const double *features) {
-  size_t word = l->word_at[l->entries], span = l->span_at[l->entries], feature = l->entries * l->columns;
+  size_t word = l->word_at[l->entries], span = l->span_at[l->entries], feature = l->entries * l->columns.count;
   RAPT_TRY(make_room(l, (void **)&l->word_at, &l->word_at_room, l->entries + 2, sizeof *l->word_at));
   RAPT_TRY(make_room(l, (void **)&l->span_at, &l->span_at_room, l->entries + 2, sizeof *l->span_at));
   RAPT_TRY(make_room(l, (void **)&l->words, &l->word_room, word + length, sizeof *l->words));
   RAPT_TRY(make_room(l, (void **)&l->spans, &l->span_room, span + span_count, sizeof *l->spans));
-  RAPT_TRY(make_room(l, (void **)&l->features, &l->feature_room, feature + l->columns, sizeof *l->features));
+  RAPT_TRY(make_room(l, (void **)&l->features, &l->feature_room, feature + l->columns.count, sizeof *l->features));
   if (length) memcpy(l->words + word, words, length * sizeof *words);
   if (span_count) memcpy(l->spans + span, spans, span_count * sizeof *spans);
-  if (l->columns) memcpy(l->features + feature, features, l->columns * sizeof *features);
+  if (l->columns.count) memcpy(l->features + feature, features, l->columns.count * sizeof *features);
   l->entries++;
   l->word_at[l->entries] = word + length;
   l->span_at[l->entries] = span + span_count;
@@ -74,17 +63,18 @@ static rapt_status copy_new(rapt__pbmt_nbest *to, const rapt__pbmt_nbest *from, 
     if (!slot) return RAPT_ENOMEM;
     if (slot->value++ > 0) continue;
     RAPT_TRY(rapt__pbmt_nbest_add(to, words, length, from->spans + from->span_at[k],
-                                  from->span_at[k + 1] - from->span_at[k], from->features + k * from->columns));
+                                  from->span_at[k + 1] - from->span_at[k], from->features + k * from->columns.count));
   }
   return RAPT_OK;
 }
 
 rapt_status rapt__pbmt_nbest_merge(rapt__pbmt_nbest *l, const rapt__pbmt_nbest *from) {
-  if (l->sentences != from->sentences || l->columns != from->columns)
-    return rapt__fail(l->ctx, RAPT_EINVAL, "n-best lists of %zu sentences and %zu features, and of %zu and %zu",
-                      l->sentences, l->columns, from->sentences, from->columns);
+  if (l->sentences != from->sentences || !rapt__pbmt_columns_equal(&l->columns, &from->columns))
+    return rapt__fail(l->ctx, RAPT_EINVAL,
+                      "n-best lists of %zu sentences and %zu features, and of %zu and %zu or with other features",
+                      l->sentences, l->columns.count, from->sentences, from->columns.count);
   rapt__pbmt_nbest both;
-  rapt_status status = rapt__pbmt_nbest_init(&both, l->ctx, l->columns);
+  rapt_status status = rapt__pbmt_nbest_init(&both, l->ctx, &l->columns);
   for (size_t s = 0; s < l->sentences && status == RAPT_OK; s++) {
     rapt__table seen;
     rapt__table_init(&seen, l->ctx);
@@ -102,25 +92,27 @@ rapt_status rapt__pbmt_nbest_merge(rapt__pbmt_nbest *l, const rapt__pbmt_nbest *
   return RAPT_OK;
 }
 
-rapt_status rapt__pbmt_nbest_add_column(rapt__pbmt_nbest *l, const double *values) {
-  size_t columns = l->columns + 1, room;
+rapt_status rapt__pbmt_nbest_add_column(rapt__pbmt_nbest *l, const char *name, const double *values) {
+  size_t before = l->columns.count, columns = before + 1, room;
+  rapt__pbmt_columns names = l->columns;
+  RAPT_TRY(rapt__pbmt_columns_add(l->ctx, &names, name));
   if (rapt__mul_overflows(l->entries, columns, &room)) return rapt__fail_memory(l->ctx, SIZE_MAX);
   double *features = rapt__new(l->ctx, room, sizeof *features);
   if (!features) return RAPT_ENOMEM;
   for (size_t k = 0; k < l->entries; k++) {
-    if (l->columns) memcpy(features + k * columns, l->features + k * l->columns, l->columns * sizeof *features);
-    features[k * columns + l->columns] = values[k];
+    if (before) memcpy(features + k * columns, l->features + k * before, before * sizeof *features);
+    features[k * columns + before] = values[k];
   }
   rapt__free(l->ctx, l->features);
   l->features = features;
   l->feature_room = room;
-  l->columns = columns;
+  l->columns = names;
   return RAPT_OK;
 }
 
 double rapt__pbmt_nbest_score(const rapt__pbmt_nbest *l, size_t entry, const double *weights) {
   double sum = 0;
-  for (size_t c = 0; c < l->columns; c++) sum += weights[c] * l->features[entry * l->columns + c];
+  for (size_t c = 0; c < l->columns.count; c++) sum += weights[c] * l->features[entry * l->columns.count + c];
   return sum;
 }
 

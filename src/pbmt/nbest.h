@@ -2,30 +2,7 @@
 #ifndef RAPT_SRC_PBMT_NBEST_H
 #define RAPT_SRC_PBMT_NBEST_H
 
-#include "pbmt/bitext.h"
-
-/* The features of a translation, in the order of columns and weights; name and first weight. All but the counts are
- * natural logarithms. Distortion is minus the words jumped over; the copied words' weight is not tuned. */
-#define RAPT__PBMT_FEATURES(X)                                                                                         \
-  X(LM, "language model", 0.25)                                                                                        \
-  X(PHI_SOURCE, "phi(f|e)", 0.1)                                                                                       \
-  X(PHI_TARGET, "phi(e|f)", 0.1)                                                                                       \
-  X(LEX_SOURCE, "lex(f|e)", 0.05)                                                                                      \
-  X(LEX_TARGET, "lex(e|f)", 0.05)                                                                                      \
-  X(PHRASES, "phrases", -0.1)                                                                                          \
-  X(WORDS, "target words", 0.25)                                                                                       \
-  X(DISTORTION, "distortion", 0.1)                                                                                     \
-  X(COPIES, "copied words", -10)
-
-enum {
-#define RAPT__PBMT_FEATURE_ENUM(name, text, weight) RAPT__PBMT_##name,
-  RAPT__PBMT_FEATURES(RAPT__PBMT_FEATURE_ENUM)
-#undef RAPT__PBMT_FEATURE_ENUM
-      RAPT__PBMT_FEATURE_COUNT
-};
-
-extern const char *const rapt__pbmt_feature_names[RAPT__PBMT_FEATURE_COUNT];
-extern const double rapt__pbmt_first_weights[RAPT__PBMT_FEATURE_COUNT];
+#include "pbmt/columns.h"
 
 /* Source words begin … end - 1 became target words target_begin … target_end - 1. */
 typedef struct rapt__pbmt_span {
@@ -37,17 +14,18 @@ typedef struct rapt__pbmt_span {
  * words[word_at[k]..word_at[k + 1]), its spans (in order of target words) and features likewise. */
 typedef struct rapt__pbmt_nbest {
   rapt_context *ctx;
-  size_t sentences, entries, columns;
-  size_t *first;   /* (sentences + 1) owned, as all arrays */
-  size_t *word_at; /* (entries + 1) */
-  size_t *span_at; /* (entries + 1) */
+  size_t sentences, entries;
+  rapt__pbmt_columns columns; /* what the features are called */
+  size_t *first;              /* (sentences + 1) owned, as all arrays */
+  size_t *word_at;            /* (entries + 1) */
+  size_t *span_at;            /* (entries + 1) */
   int32_t *words;
   rapt__pbmt_span *spans;
-  double *features; /* (entries, columns) */
+  double *features; /* (entries, columns.count) */
   size_t sentence_room, word_at_room, span_at_room, word_room, span_room, feature_room;
 } rapt__pbmt_nbest;
 
-rapt_status rapt__pbmt_nbest_init(rapt__pbmt_nbest *lists, rapt_context *ctx, size_t columns);
+rapt_status rapt__pbmt_nbest_init(rapt__pbmt_nbest *lists, rapt_context *ctx, const rapt__pbmt_columns *columns);
 void rapt__pbmt_nbest_free(rapt__pbmt_nbest *lists);
 
 /* Sentences are filled in order: their entries, then the end of the sentence. */
@@ -57,11 +35,11 @@ rapt_status rapt__pbmt_nbest_end(rapt__pbmt_nbest *lists);
 
 /* Appends the entries of `from` to the lists of the same sentences, except those whose words are there already. */
 rapt_status rapt__pbmt_nbest_merge(rapt__pbmt_nbest *lists, const rapt__pbmt_nbest *from);
-/* One feature more: values (entries). */
-rapt_status rapt__pbmt_nbest_add_column(rapt__pbmt_nbest *lists, const double *values);
+/* One feature more, under a name that no column has: values (entries). */
+rapt_status rapt__pbmt_nbest_add_column(rapt__pbmt_nbest *lists, const char *name, const double *values);
 
 /* best[s] = the entry of sentence s with the highest weighted sum of features, the first one among equals; SIZE_MAX
- * for an empty list. weights (columns). */
+ * for an empty list. weights (columns.count). */
 void rapt__pbmt_nbest_pick(const rapt__pbmt_nbest *lists, const double *weights, size_t *best);
 double rapt__pbmt_nbest_score(const rapt__pbmt_nbest *lists, size_t entry, const double *weights);
 

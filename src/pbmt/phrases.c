@@ -15,6 +15,8 @@ typedef struct phrase {
 typedef struct pair {
   uint32_t source, target, count;
   float lex_source, lex_target; /* the highest so far */
+  uint32_t sentence;            /* where lex_target is from */
+  int16_t source_at, target_at;
 } pair;
 
 typedef struct extraction {
@@ -31,6 +33,7 @@ typedef struct extraction {
    * reach on the other side; first > last for a word without links. */
   const int32_t *source_words, *target_words;
   const double *source_lex, *target_lex;
+  uint32_t sentence;
   int source_length, target_length;
   int16_t source_first[RAPT__PBMT_LONGEST], source_last[RAPT__PBMT_LONGEST];
   int16_t target_first[RAPT__PBMT_LONGEST], target_last[RAPT__PBMT_LONGEST];
@@ -70,12 +73,17 @@ static rapt_status add(extraction *x, int i, int source_length, int j, int targe
     if (x->pair_count == UINT32_MAX)
       return rapt__fail(x->ctx, RAPT_EINVAL, "phrases: the text has more than 2^32 different phrase pairs");
     RAPT_TRY(rapt__reserve(x->ctx, (void **)&x->pairs, &x->pair_room, x->pair_count, sizeof *x->pairs));
-    x->pairs[x->pair_count++] = (pair){source, target, 0, lex_source, lex_target};
+    x->pairs[x->pair_count++] = (pair){source, target, 0, lex_source, lex_target, x->sentence, (int16_t)i, (int16_t)j};
   }
   pair *p = &x->pairs[slot->value];
   p->count++;
   if (lex_source > p->lex_source) p->lex_source = lex_source;
-  if (lex_target > p->lex_target) p->lex_target = lex_target;
+  if (lex_target > p->lex_target) {
+    p->lex_target = lex_target;
+    p->sentence = x->sentence;
+    p->source_at = (int16_t)i;
+    p->target_at = (int16_t)j;
+  }
   return RAPT_OK;
 }
 
@@ -86,6 +94,7 @@ static void reach(int16_t *first, int16_t *last, int to) {
 
 static void open_pair(extraction *x, const rapt__pbmt_text *source, const rapt__pbmt_text *target,
                       const rapt__pbmt_links *links, size_t s) {
+  x->sentence = (uint32_t)s;
   size_t source_at = source->begin[s] - source->begin[0], target_at = target->begin[s] - target->begin[0];
   x->source_words = x->out->source_words + source_at;
   x->target_words = x->out->target_words + target_at;
@@ -147,7 +156,10 @@ static rapt_status make_options(extraction *x, int most) {
   if (x->pair_count) qsort(x->pairs, x->pair_count, sizeof *x->pairs, by_count);
   out->phrases = x->source_count;
   out->first = rapt__arena_new(&out->arena, out->phrases + 1, sizeof *out->first);
-  if (!out->first) return RAPT_ENOMEM;
+  out->source = rapt__arena_new(&out->arena, out->phrases, sizeof *out->source);
+  if (!out->first || !out->source) return RAPT_ENOMEM;
+  for (size_t n = 0; n < out->phrases; n++)
+    out->source[n] = (rapt__pbmt_source){x->source[n].words, x->source[n].length};
   for (size_t k = 0, rank = 0; k < x->pair_count; k++) {
     rank = k && x->pairs[k].source == x->pairs[k - 1].source ? rank + 1 : 0;
     out->first[x->pairs[k].source + 1] += rank < (size_t)most;
@@ -168,7 +180,10 @@ static rapt_status make_options(extraction *x, int most) {
                             .phi_source = log((double)p->count / target->count),
                             .phi_target = log((double)p->count / x->source[p->source].count),
                             .lex_source = p->lex_source,
-                            .lex_target = p->lex_target};
+                            .lex_target = p->lex_target,
+                            .sentence = p->sentence,
+                            .source_at = p->source_at,
+                            .target_at = p->target_at};
   }
   return RAPT_OK;
 }
@@ -197,7 +212,7 @@ static rapt_status extract_all(extraction *x, const rapt__pbmt_text *source, con
 
 rapt_status rapt__pbmt_phrases_extract(rapt_context *ctx, const rapt__pbmt_text *source, const rapt__pbmt_text *target,
                                        const rapt__pbmt_links *links, int longest, int most, rapt__pbmt_phrases *out) {
-  *out = (rapt__pbmt_phrases){.ctx = ctx};
+  *out = (rapt__pbmt_phrases){.ctx = ctx, .columns = rapt__pbmt_columns_first()};
   rapt__arena_init(&out->arena, ctx);
   rapt__table_init(&out->sources, ctx);
   RAPT_TRY(rapt__pbmt_check_pair(ctx, source, target));
@@ -233,7 +248,26 @@ void rapt__pbmt_phrases_free(rapt__pbmt_phrases *phrases) {
   if (!phrases->ctx) return;
   rapt__table_free(&phrases->sources);
   rapt__arena_free(&phrases->arena);
+  rapt__free(phrases->ctx, phrases->extra);
   *phrases = (rapt__pbmt_phrases){0};
+}
+
+rapt_status rapt__pbmt_phrases_add_column(rapt__pbmt_phrases *p, const char *name, const double *values) {
+  size_t before = p->extra_count, columns = before + 1, room;
+  rapt__pbmt_columns names = p->columns;
+  RAPT_TRY(rapt__pbmt_columns_add(p->ctx, &names, name));
+  if (rapt__mul_overflows(p->count, columns, &room)) return rapt__fail_memory(p->ctx, SIZE_MAX);
+  double *extra = rapt__new(p->ctx, room, sizeof *extra);
+  if (!extra) return RAPT_ENOMEM;
+  for (size_t k = 0; k < p->count; k++) {
+    if (before) memcpy(extra + k * columns, p->extra + k * before, before * sizeof *extra);
+    extra[k * columns + before] = values[k];
+  }
+  rapt__free(p->ctx, p->extra);
+  p->extra = extra;
+  p->extra_count = columns;
+  p->columns = names;
+  return RAPT_OK;
 }
 
 size_t rapt__pbmt_phrases_find(const rapt__pbmt_phrases *phrases, const int32_t *words, size_t length,

@@ -12,7 +12,7 @@
 #ifndef RAPT_SRC_PBMT_PHRASES_H
 #define RAPT_SRC_PBMT_PHRASES_H
 
-#include "pbmt/bitext.h"
+#include "pbmt/columns.h"
 #include "text/tokenizer.h"
 
 #define RAPT__PBMT_LONGEST_PHRASE 7
@@ -24,16 +24,29 @@ typedef struct rapt__pbmt_option {
   uint32_t count;                /* c(f, e) */
   double phi_source, phi_target; /* ln phi(f | e), ln phi(e | f) */
   double lex_source, lex_target; /* ln lex(f | e), ln lex(e | f) */
+  /* Where in the text, the first time, the pair has the alignment that gives lex_target: sentence pair, and where source and
+   * target phrase begin in it. */
+  uint32_t sentence;
+  int16_t source_at, target_at;
 } rapt__pbmt_option;
+
+typedef struct rapt__pbmt_source {
+  const int32_t *words; /* in the table's copy of the source text */
+  int32_t length;
+} rapt__pbmt_source;
 
 typedef struct rapt__pbmt_phrases {
   rapt_context *ctx;
-  rapt__arena arena;   /* owns what follows but `sources` */
+  rapt__arena arena;   /* owns what follows but `sources` and `extra` */
   rapt__table sources; /* the words of a source phrase as bytes → its number; the keys lie in source_words */
   int32_t *source_words, *target_words;
+  rapt__pbmt_source *source;  /* (phrases) */
   size_t *first;              /* (phrases + 1) */
   rapt__pbmt_option *options; /* options[first[n]..first[n + 1]), by falling phi(e | f) */
   size_t phrases, count;      /* source phrases, options */
+  rapt__pbmt_columns columns; /* all features of a translation: those that every decoder has, then the table's own */
+  double *extra;              /* (count, extra_count) owned: what the table's own say of an option */
+  size_t extra_count;
 } rapt__pbmt_phrases;
 
 /* Extracts phrases of at most `longest` words on either side; keeps for a source phrase the `most` likeliest targets.
@@ -45,6 +58,10 @@ void rapt__pbmt_phrases_free(rapt__pbmt_phrases *phrases);
 /* The options of a source phrase and their number; 0 when it is not in the table. */
 size_t rapt__pbmt_phrases_find(const rapt__pbmt_phrases *phrases, const int32_t *words, size_t length,
                                const rapt__pbmt_option **options);
+
+/* One feature of options more, under a name that no other has: values (count). A translation's feature is the sum over
+ * its phrases; words that are copied add nothing to it. */
+rapt_status rapt__pbmt_phrases_add_column(rapt__pbmt_phrases *phrases, const char *name, const double *values);
 
 /* ---- Lexical weights ---- */
 

@@ -11,10 +11,11 @@ typedef struct rapt__pbmt_choice {
   const int32_t *words;
   int begin, end, length;
   bool copied;
-  double feature[4]; /* phi and lex, both ways */
-  double score;      /* weighted, without language model and distortion */
-  double estimate;   /* with the language model from no context */
-  int rank;          /* in the phrase table */
+  double feature[4];   /* phi and lex, both ways */
+  const double *extra; /* the table's own features; NULL where it has none, and of copied words */
+  double score;        /* weighted, without language model and distortion */
+  double estimate;     /* with the language model from no context */
+  int rank;            /* in the phrase table */
 } rapt__pbmt_choice;
 
 typedef struct rapt__pbmt_node rapt__pbmt_node;

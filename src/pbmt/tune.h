@@ -26,7 +26,8 @@ double rapt__pbmt_bleu_of(const rapt__pbmt_nbest *lists, const size_t *best, con
 typedef struct rapt__pbmt_tuning {
   int starts;        /* searches from random weights besides the one from those given */
   int passes;        /* over all features, at most, in each search */
-  uint64_t seed;     /* of the random weights */
+  int directions;    /* random ones that every pass tries besides the features; 0: none */
+  uint64_t seed;     /* of the random weights and directions */
   const bool *fixed; /* (columns) weights that stay as they are, or NULL */
 } rapt__pbmt_tuning;
 
@@ -37,10 +38,10 @@ typedef struct rapt__pbmt_tuning {
 rapt_status rapt__pbmt_tune_weights(const rapt__pbmt_nbest *lists, const rapt__pbmt_text *references,
                                     const rapt__pbmt_tuning *tuning, double *weights, double *bleu);
 
-/* Rescoring: adds a feature to both sets of lists, tunes all weights anew on the first set (weights holds `columns`
+/* Rescoring: adds a feature under a name to both sets of lists, tunes all weights anew on the first set (weights holds `columns`
  * values going in and one more coming out, the new one from 0), and chooses the best entries of the second. */
-rapt_status rapt__pbmt_rescore(rapt__pbmt_nbest *dev, const double *dev_values, const rapt__pbmt_text *dev_references,
-                               rapt__pbmt_nbest *test, const double *test_values, const rapt__pbmt_tuning *tuning,
-                               double *weights, size_t *best);
+rapt_status rapt__pbmt_rescore(const char *name, rapt__pbmt_nbest *dev, const double *dev_values,
+                               const rapt__pbmt_text *dev_references, rapt__pbmt_nbest *test, const double *test_values,
+                               const rapt__pbmt_tuning *tuning, double *weights, size_t *best);
 
 #endif

@@ -16,7 +16,7 @@ static const char *text_of(rapt__run *run, const rapt_tokenizer *t, int32_t id) 
   return copy ? copy : "";
 }
 
-static const char *const *texts_of(rapt__run *run, const rapt_tokenizer *t, const int32_t *ids, int64_t count) {
+const char *const *rapt__token_texts(rapt__run *run, const rapt_tokenizer *t, const int32_t *ids, int64_t count) {
   const char **out = rapt__arena_new(&run->arena, (size_t)count + 1, sizeof *out);
   for (int64_t i = 0; out && i < count; i++) out[i] = text_of(run, t, ids[i]);
   return out;
@@ -37,8 +37,8 @@ static rapt_status draw(drawing *d, const rapt_translation *t) {
   const rapt_model *model = d->system->model;
   size_t cells = (size_t)(h->count * t->source_count);
   double *values = rapt__arena_new(&run->arena, cells, sizeof *values);
-  rapt__heat heat = {.row_labels = texts_of(run, model->tokenizer, h->tokens, h->count),
-                     .column_labels = texts_of(run, rapt__model_source(model), t->source, t->source_count),
+  rapt__heat heat = {.row_labels = rapt__token_texts(run, model->tokenizer, h->tokens, h->count),
+                     .column_labels = rapt__token_texts(run, rapt__model_source(model), t->source, t->source_count),
                      .values = values,
                      .rows = (size_t)h->count,
                      .columns = (size_t)t->source_count,
@@ -157,9 +157,9 @@ rapt_status rapt__each_head(const rapt__system *system, size_t pair, rapt__pair_
   if (status == RAPT_OK) status = rapt_graph_new(ctx, &graph);
   if (status == RAPT_OK) status = build(model, &p, graph, &plan);
   if (status == RAPT_OK && text) {
-    *text = (rapt__pair_text){texts_of(system->run, rapt__model_source(model), p.source, p.source_count),
-                              texts_of(system->run, model->tokenizer, p.target, p.target_count), p.source_count,
-                              p.target_count};
+    *text = (rapt__pair_text){rapt__token_texts(system->run, rapt__model_source(model), p.source, p.source_count),
+                              rapt__token_texts(system->run, model->tokenizer, p.target, p.target_count),
+                              p.source_count, p.target_count};
     if (!text->source || !text->target) status = RAPT_ENOMEM;
   }
   if (status == RAPT_OK) status = tell_heads(plan, each, user);

@@ -4,6 +4,9 @@
 
 #include "recipes/translation.h"
 
+/* Tokens as text, without a space that begins one; in the run's arena. NULL: no memory. */
+const char *const *rapt__token_texts(rapt__run *run, const rapt_tokenizer *t, const int32_t *ids, int64_t count);
+
 /* Heat maps of `count` test sentences, spread over the text: rows are the translation's tokens, columns the source's. */
 rapt_status rapt__alignment_maps(const rapt__system *system, int64_t count, rapt__text *svg);
 

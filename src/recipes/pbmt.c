@@ -105,8 +105,8 @@ static rapt_status save(rapt__run *run, const corpus *c, const rapt__pbmt_nbest 
       if (status == RAPT_OK) status = rapt__text_addf(&list, "%zu ||| ", s);
       if (status == RAPT_OK) status = rapt__pbmt_lexicon_print(&c->words[1], words, count, &list);
       if (status == RAPT_OK) status = rapt__text_add(&list, " |||", 4);
-      for (size_t f = 0; f < lists->columns && status == RAPT_OK; f++)
-        status = rapt__text_addf(&list, " %.6g", lists->features[k * lists->columns + f]);
+      for (size_t f = 0; f < lists->columns.count && status == RAPT_OK; f++)
+        status = rapt__text_addf(&list, " %.6g", lists->features[k * lists->columns.count + f]);
       if (status == RAPT_OK) status = rapt__text_addf(&list, " ||| %.6g\n", rapt__pbmt_nbest_score(lists, k, weights));
     }
   if (status == RAPT_OK) status = rapt__file_replace(run->ctx, best_path, best.data, best.size);
@@ -116,13 +116,13 @@ static rapt_status save(rapt__run *run, const corpus *c, const rapt__pbmt_nbest 
   return status;
 }
 
-static void say_weights(rapt__run *run, const double *weights) {
-  char line[512];
-  size_t used = 0;
-  for (int k = 0; k < RAPT__PBMT_FEATURE_COUNT; k++)
-    used += (size_t)snprintf(line + used, sizeof line - used, "%s%s %.3f", k ? ", " : "", rapt__pbmt_feature_names[k],
-                             weights[k]);
-  rapt__run_say(run, RAPT_EVENT_NOTE, "weights: %s", line);
+static rapt_status say_weights(rapt__run *run, const rapt__pbmt_model *m) {
+  rapt__text line;
+  rapt__text_init(&line, run->ctx);
+  rapt_status status = rapt__pbmt_columns_print(&m->phrases.columns, m->decoder.weights, &line);
+  if (status == RAPT_OK) rapt__run_say(run, RAPT_EVENT_NOTE, "weights: %s", line.data);
+  rapt__text_free(&line);
+  return status;
 }
 
 /* Phrases of at most `longest` words: BLEU on the test set. The system of the settings also leaves its lists. */
@@ -157,8 +157,8 @@ static rapt_status try_length(rapt__run *run, const corpus *c, const rapt__pbmt_
     if (best) *bleu = rapt__pbmt_bleu_of(&lists, best, &c->text[TEST][1]);
     status = best ? RAPT_OK : RAPT_ENOMEM;
   }
+  if (status == RAPT_OK) status = say_weights(run, &m);
   if (status == RAPT_OK) {
-    say_weights(run, m.decoder.weights);
     rapt__run_say(
         run, RAPT_EVENT_RESULT,
         "phrases of at most %d: BLEU %.2f on val, %.2f on test (processor seconds: table %.1f, tuning %.1f, test %.1f)",

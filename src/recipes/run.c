@@ -294,7 +294,8 @@ static rapt_status choose_directory(rapt__run *run) {
   }
   const char *old = rapt__run_path(run, "run.json");
   if (!old) return RAPT_ENOMEM;
-  if (!run->resume && rapt__file_exists(old))
+  /* A run that failed before it left anything (its text could not be read) does not keep its place from the next one. */
+  if (!run->resume && rapt__file_exists(old) && !rapt__dir_holds_only(run->common.out, "run.json"))
     return rapt__fail(run->ctx, RAPT_EINVAL,
                       "%s holds a run already; choose another out=DIR, or go on with it: rapt train --resume %s",
                       run->common.out, run->common.out);

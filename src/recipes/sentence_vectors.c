@@ -48,13 +48,13 @@ static rapt_status run(const rapt_model *model, const batch *b, rapt_graph *grap
   pass.source_lengths = rapt_input(graph, "source_lengths", RAPT_I32, 1, &b->count);
   rapt__encoded encoded = {.count = 0};
   model->arch->seq2seq->encode(&pass, &encoded);
-  rapt_tensor *states = encoded.starts[0].value;
+  rapt_tensor *states = encoded.start_count ? encoded.starts[0].value : encoded.memory[0];
   rapt_plan *plan;
   RAPT_TRY(rapt_plan_new(graph, &states, 1, NULL, &plan));
   fill(b, rapt_plan_data(plan, pass.source), rapt_plan_data(plan, pass.source_lengths));
   rapt_status status = rapt_plan_run(plan, 0);
-  int64_t layers = rapt_dim(states, 2);
-  *width = rapt_dim(states, 3);
+  int64_t layers = encoded.start_count ? rapt_dim(states, 2) : 1;
+  *width = rapt_dim(states, -1);
   *vectors = rapt__arena_new(arena, (size_t)(b->count * *width), sizeof **vectors);
   if (status == RAPT_OK && !*vectors) status = RAPT_ENOMEM;
   const rapt_real *all = rapt_plan_data(plan, states);

@@ -101,7 +101,10 @@ static rapt_status open_dictionary(rapt__run *run, contest *c) {
   }
   const char *path = rapt__arena_format(&run->arena, "%s/cmudict-0.4.out", dir);
   if (!path) return RAPT_ENOMEM;
-  RAPT_TRY(rapt__cmudict_read(run->ctx, path, &c->words.train, &c->words.valid, &c->words.test));
+  rapt__bitext parts[RAPT__PARTS];
+  rapt_status status = rapt__cmudict_read(run->ctx, path, parts);
+  c->words = (rapt__corpus){parts[RAPT__TRAIN], parts[RAPT__VALID], parts[RAPT__TEST]};
+  RAPT_TRY(status);
   rapt__run_say(run, RAPT_EVENT_NOTE, "dictionary: %zu words to train on, %zu for validation, %zu to test",
                 c->words.train.count, c->words.valid.count, c->words.test.count);
   c->speaks = true;

@@ -1,123 +1,10 @@
-/* Parallel text, tokenizers, training and translating for recipes of machine translation. */
+/* Training and translating for recipes of machine translation. */
 #include "recipes/translation.h"
 
 #include "base/file.h"
+#include "base/parallel.h"
 
 #include <string.h>
-
-const char *const rapt__translation_units[] = {"words", "bpe", NULL};
-
-/* ---- Text ---- */
-
-/* How folders name their files: what stands before the part, between it and the language, and behind that. The first form of
- * which both training files are there is taken. */
-static const struct {
-  const char *before, *between, *behind;
-} forms[] = {{"", ".", ""}, {"", ".", ".gz"}, {"tok/", ".lc.norm.tok.", ".gz"}, {"raw/", ".", ".gz"}};
-static const char *const parts[3][4] = {
-    {"train", NULL}, {"val", "valid", "dev", NULL}, {"test", "test_2016_flickr", NULL}};
-
-static const char *file_of(rapt__run *run, size_t form, const char *dir, const char *part, const char *language) {
-  return rapt__arena_format(&run->arena, "%s/%s%s%s%s%s", dir, forms[form].before, part, forms[form].between, language,
-                            forms[form].behind);
-}
-
-/* Both files of a part in this form; out[0] is NULL where they are not there. */
-static rapt_status find_part(rapt__run *run, size_t form, const char *dir, const char *const *names,
-                             const rapt__translation_settings *s, const char *out[2]) {
-  for (; *names; names++) {
-    out[RAPT__SOURCE] = file_of(run, form, dir, *names, s->source);
-    out[RAPT__TARGET] = file_of(run, form, dir, *names, s->target);
-    if (!out[RAPT__SOURCE] || !out[RAPT__TARGET]) return RAPT_ENOMEM;
-    if (rapt__file_exists(out[RAPT__SOURCE]) && rapt__file_exists(out[RAPT__TARGET])) return RAPT_OK;
-  }
-  out[RAPT__SOURCE] = NULL;
-  return RAPT_OK;
-}
-
-static rapt_status find_files(rapt__run *run, const rapt__translation_settings *s, const char *files[3][2]) {
-  const char *dir = rapt__run_data(run);
-  if (!dir) return rapt_context_status(run->ctx);
-  for (size_t f = 0; f < sizeof forms / sizeof *forms; f++) {
-    RAPT_TRY(find_part(run, f, dir, parts[0], s, files[0]));
-    if (!files[0][0]) continue;
-    for (int p = 1; p < 3; p++) {
-      RAPT_TRY(find_part(run, f, dir, parts[p], s, files[p]));
-      if (!files[p][0])
-        return rapt__fail(run->ctx, RAPT_ENOTFOUND, "%s: %s is there, but no %s.%s and %s.%s (or .gz) beside it", dir,
-                          files[0][0], parts[p][0], s->source, parts[p][0], s->target);
-    }
-    return RAPT_OK;
-  }
-  return rapt__fail(run->ctx, RAPT_ENOTFOUND,
-                    "%s: no training text from %s to %s; a folder with train.%s, train.%s, and val and test alike (or "
-                    ".gz) is expected: say data=FOLDER, text.source and text.target",
-                    dir, s->source, s->target, s->source, s->target);
-}
-
-void rapt__corpus_free(rapt__corpus *corpus) {
-  rapt__bitext_free(&corpus->train);
-  rapt__bitext_free(&corpus->valid);
-  rapt__bitext_free(&corpus->test);
-}
-
-rapt_status rapt__corpus_load(rapt__run *run, const rapt__translation_settings *s, rapt__corpus *out) {
-  static const char *const what[] = {"training", "validation", "test"};
-  const char *files[3][2];
-  rapt__bitext *texts[] = {&out->train, &out->valid, &out->test};
-  *out = (rapt__corpus){0};
-  RAPT_TRY(find_files(run, s, files));
-  for (int i = 0; i < 3; i++) {
-    size_t most = i == 0 ? (size_t)s->max_words : 0;
-    RAPT_TRY(rapt__bitext_read(run->ctx, files[i][0], files[i][1], most, texts[i]));
-    if (texts[i]->empty || texts[i]->lengthy)
-      rapt__run_say(run, RAPT_EVENT_NOTE, "%s text: %zu pairs left out for a blank line, %zu for their length", what[i],
-                    texts[i]->empty, texts[i]->lengthy);
-  }
-  if (s->pairs > 0 && (size_t)s->pairs < out->train.count) out->train.count = (size_t)s->pairs;
-  rapt__run_say(run, RAPT_EVENT_NOTE, "%s to %s: %zu pairs to train on, %zu for validation, %zu to test", s->source,
-                s->target, out->train.count, out->valid.count, out->test.count);
-  return RAPT_OK;
-}
-
-/* ---- Tokenizers ---- */
-
-static rapt_status add_side(const rapt__bitext *b, int side, rapt__text *out) {
-  for (size_t i = 0; i < b->count; i++) {
-    RAPT_TRY(rapt__text_add(out, b->pairs[i][side].bytes, b->pairs[i][side].size));
-    RAPT_TRY(rapt__text_add(out, "\n", 1));
-  }
-  return RAPT_OK;
-}
-
-static rapt_status learn(rapt__run *run, const rapt__translation_settings *s, const rapt__text *text,
-                         rapt_tokenizer **out) {
-  if (s->units == RAPT__UNITS_WORDS) {
-    rapt_words_options options = {.vocabulary = s->vocabulary, .min_count = s->min_count};
-    return rapt_tokenizer_train_words(run->ctx, text->data, text->size, &options, out);
-  }
-  int64_t size = s->vocabulary ? s->vocabulary : 4096;
-  RAPT_TRY(rapt_tokenizer_train_bpe(run->ctx, text->data, text->size, size < 260 ? 256 : size - 4, out));
-  return rapt_tokenizer_add_specials(out);
-}
-
-rapt_status rapt__corpus_tokenizers(rapt__run *run, const rapt__translation_settings *s, const rapt__corpus *corpus,
-                                    rapt_tokenizer **source, rapt_tokenizer **target) {
-  rapt__text texts[2];
-  rapt_tokenizer **sides[2] = {source, target};
-  rapt_status status = RAPT_OK;
-  *source = *target = NULL;
-  for (int i = 0; i < 2; i++) rapt__text_init(&texts[i], run->ctx);
-  for (int i = 0; i < 2 && status == RAPT_OK; i++) status = add_side(&corpus->train, i, &texts[s->joint ? 1 : i]);
-  for (int i = s->joint ? 1 : 0; i < 2 && status == RAPT_OK; i++) status = learn(run, s, &texts[i], sides[i]);
-  for (int i = 0; i < 2; i++) rapt__text_free(&texts[i]);
-  if (status == RAPT_OK) return RAPT_OK;
-  for (int i = 0; i < 2; i++) {
-    rapt_tokenizer_free(*sides[i]);
-    *sides[i] = NULL;
-  }
-  return status;
-}
 
 /* ---- A system ---- */
 
@@ -162,6 +49,15 @@ static rapt_status sample(rapt__task *task, uint64_t seed, rapt__text *out) {
   return status;
 }
 
+/* A size that was asked for must be what the tokenizer has: its ids are the model's. */
+static rapt_status set_vocabulary(rapt_context *ctx, const char *key, int64_t size, int64_t *field) {
+  if (*field != 0 && *field != size)
+    return rapt__fail(ctx, RAPT_EINVAL, "%s=%lld does not fit the text's vocabulary of %lld; leave it out", key,
+                      (long long)*field, (long long)size);
+  *field = size;
+  return RAPT_OK;
+}
+
 static rapt_status make_model(rapt__system *y, const rapt__model *arch, const void *config) {
   rapt_context *ctx = y->run->ctx;
   rapt_tokenizer *source, *target;
@@ -169,8 +65,10 @@ static rapt_status make_model(rapt__system *y, const rapt__model *arch, const vo
   int64_t sizes[2] = {rapt_tokenizer_size(source ? source : target), rapt_tokenizer_size(target)};
   RAPT_TRY(rapt__model_empty_pair(ctx, arch, source, target, &y->model));
   memcpy(y->model->config, config, arch->config_size);
-  *arch->vocabulary(y->model->config) = sizes[1];
-  if (arch->seq2seq->source_vocabulary) *arch->seq2seq->source_vocabulary(y->model->config) = sizes[0];
+  RAPT_TRY(set_vocabulary(ctx, "model.vocabulary", sizes[1], arch->vocabulary(y->model->config)));
+  if (arch->seq2seq->source_vocabulary)
+    RAPT_TRY(
+        set_vocabulary(ctx, "model.source_vocabulary", sizes[0], arch->seq2seq->source_vocabulary(y->model->config)));
   RAPT_TRY(rapt__model_declare(y->model));
   return rapt_params_start(y->model->params, (uint64_t)y->run->common.seed);
 }
@@ -185,23 +83,25 @@ rapt_status rapt__system_begin(rapt__run *run, const rapt__translation_settings 
                         .metric = rapt__translation_metric(s)};
   rapt__trainer_init(&out->trainer, run->ctx);
   RAPT_TRY(make_model(out, arch, config));
-  out->task = (rapt__seq2seq_task){.model = out->model,
-                                   .train = &corpus->train,
-                                   .valid = &corpus->valid,
-                                   .batch = run->train.batch,
-                                   .max_tokens = s->max_tokens,
-                                   .evals = run->train.evals,
-                                   .smoothing = s->smoothing,
-                                   .seed = (uint64_t)run->common.seed};
+  out->task = (rapt__seq2seq_task){
+      .model = out->model,
+      .train = &corpus->train,
+      .valid = &corpus->valid,
+      .batch = run->train.batch,
+      .max_tokens = s->max_tokens,
+      .evals = run->train.evals,
+      .smoothing = s->smoothing,
+      .sampling = {.most = s->sampling, .decay = s->sampling_decay, .updates = s->sampling_updates},
+      .seed = (uint64_t)run->common.seed};
   RAPT_TRY(rapt__seq2seq_init(&out->task));
   out->task.task.sample = sample;
   rapt__run_say(run, RAPT_EVENT_NOTE,
-                "%s: %lld parameters, %lld and %lld tokens, %zu batches an epoch in %d shapes, %zu pairs too long, "
-                "%d threads",
+                "%s: %lld parameters, %lld and %lld tokens, %zu batches an epoch in %d shapes, %zu pairs and %zu of "
+                "validation too long, %d threads",
                 name, (long long)rapt_params_size(out->model->params),
                 (long long)rapt_tokenizer_size(rapt__model_source(out->model)),
                 (long long)rapt_model_vocabulary(out->model), out->task.train_batches.count, out->task.buckets.count,
-                out->task.train_pairs.lengthy, rapt_context_threads(run->ctx));
+                out->task.train_pairs.lengthy, out->task.valid_pairs.lengthy, rapt_context_threads(run->ctx));
   return RAPT_OK;
 }
 
@@ -218,6 +118,8 @@ rapt_status rapt__system_train(rapt__system *system, const char *dir) {
   rapt__trainer *t = &system->trainer;
   rapt__run_trainer(run, t, &system->task.task, system->model->params, dir);
   t->settings = system->train;
+  int size = rapt__parallel_spread(run->ctx) ? rapt_parallel_size(run->ctx) : 1;
+  system->task.sampling.batches = system->train.accumulate * size;
   return rapt__run_train(run, t);
 }
 
@@ -226,12 +128,14 @@ rapt_status rapt__system_train(rapt__system *system, const char *dir) {
 typedef struct collecting {
   rapt__run *run;
   rapt_segment *lines;
+  int64_t faults;
   rapt_status status;
 } collecting;
 
+/* A line that cannot be translated (longer than the model's context) is an empty one. */
 static bool collect(void *user, const rapt_translation *t) {
   collecting *c = user;
-  /* A line that cannot be translated (longer than the model's context) is an empty one. */
+  c->faults += t->status != RAPT_OK;
   const rapt_hypothesis *best = t->status == RAPT_OK && t->count ? &t->hypotheses[0] : NULL;
   char *copy = rapt__arena_new(&c->run->arena, best ? best->size + 1 : 1, 1);
   if (!copy) {
@@ -294,5 +198,9 @@ rapt_status rapt__systems_test(rapt__system *const *systems, int count, int64_t 
     return RAPT_OK;
   }
   out->seconds = rapt__now() - begin;
+  if (user.faults > 0)
+    rapt__run_say(run, RAPT_EVENT_NOTE,
+                  "test text: %lld sentences are longer than model.context; their translations are empty",
+                  (long long)user.faults);
   return status == RAPT_OK ? score(run, &system->metric, text, out) : status;
 }

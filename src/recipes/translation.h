@@ -22,7 +22,9 @@ typedef struct rapt__translation_settings {
   int64_t min_count, vocabulary, max_words, pairs;
   bool joint;
   int64_t max_tokens;
-  double smoothing;
+  double smoothing, sampling; /* of labels; of what the decoder reads */
+  int sampling_decay;
+  int64_t sampling_updates;
   int64_t beam;
   double alpha;
 } rapt__translation_settings;
@@ -104,6 +106,33 @@ typedef struct rapt__translation_settings {
        0.99,                                                                                                             \
        NULL,                                                                                                             \
        "label smoothing: this much of the probability is spread over all tokens"},                                       \
+      {"train.sampling",                                                                                                 \
+       NULL,                                                                                                             \
+       RAPT__KEY_REAL,                                                                                                   \
+       RAPT__TRANSLATION_AT(sampling),                                                                                   \
+       "0",                                                                                                              \
+       0,                                                                                                                \
+       1,                                                                                                                \
+       NULL,                                                                                                             \
+       "share of the tokens that the decoder reads in training that it drew itself, at most; 0: none"},                  \
+      {"train.sampling_decay",                                                                                           \
+       NULL,                                                                                                             \
+       RAPT__KEY_CHOICE,                                                                                                 \
+       RAPT__TRANSLATION_AT(sampling_decay),                                                                             \
+       "linear",                                                                                                         \
+       0,                                                                                                                \
+       0,                                                                                                                \
+       rapt__sampling_decays,                                                                                            \
+       "how the share of the target's own tokens falls with the updates"},                                               \
+      {"train.sampling_updates",                                                                                         \
+       NULL,                                                                                                             \
+       RAPT__KEY_INT,                                                                                                    \
+       RAPT__TRANSLATION_AT(sampling_updates),                                                                           \
+       "1000",                                                                                                           \
+       1,                                                                                                                \
+       1e12,                                                                                                             \
+       NULL,                                                                                                             \
+       "K of that: 1 - u/K, exp(-u/K) or K/(K + exp(u/K)) after u updates"},                                             \
       {"search.beam",                                                                                                    \
        NULL,                                                                                                             \
        RAPT__KEY_INT,                                                                                                    \
@@ -122,10 +151,12 @@ typedef struct rapt__translation_settings {
 
 typedef struct rapt__corpus {
   rapt__bitext train, valid, test;
+  bool raw; /* the text came as it was written, so it was split (rapt__bitext_split), and the tokenizers split alike */
 } rapt__corpus;
 
 /* Reads setting `data`: a data set or a folder with train, val (valid, dev) and test files of both languages, PART.LANGUAGE, plain
- * or gzipped, or as multi30k has them. The numbers of pairs are told. Free it after a failure too. */
+ * or gzipped, or as multi30k, tatoeba-eng-fra and bible-kjv-rv have them. The numbers of pairs are told. Free it after a failure
+ * too. */
 rapt_status rapt__corpus_load(rapt__run *run, const rapt__translation_settings *s, rapt__corpus *out);
 void rapt__corpus_free(rapt__corpus *corpus);
 /* Tokenizers of the training text; *source is NULL where one reads both. They are the caller's. */
@@ -171,7 +202,12 @@ void rapt__say_translated(rapt__run *run, const rapt_metric *metric, const char 
 
 /* ---- Report ---- */
 
-enum { RAPT__LENGTHS = 5 }; /* classes of source length */
+enum { RAPT__LENGTHS = 7 }; /* classes of source length */
+
+/* BLEU of the test sentences whose source has `least` to `most` words, and how many they are; NaN of none. */
+rapt_status rapt__bleu_between(rapt__run *run, const rapt__corpus *corpus, const rapt__translation_settings *s,
+                               const rapt__translated *output, size_t least, size_t most, double *bleu,
+                               size_t *sentences);
 
 /* A bar chart of BLEU by length of the source, a group for every class, a bar for every system. */
 rapt_status rapt__bleu_by_length(rapt__run *run, const rapt__corpus *corpus, const rapt__translation_settings *s,

@@ -6,32 +6,33 @@
 
 #include <math.h>
 
-static const size_t longest[RAPT__LENGTHS] = {8, 12, 16, 20, SIZE_MAX}; /* words of the source, per class */
-static const char *const labels[RAPT__LENGTHS] = {"to 8 words", "9 to 12", "13 to 16", "17 to 20", "21 and more"};
+static const size_t longest[RAPT__LENGTHS] = {8, 12, 16, 20, 30, 40, SIZE_MAX}; /* words of the source, per class */
+static const char *const labels[RAPT__LENGTHS] = {"to 8 words", "9 to 12",  "13 to 16",   "17 to 20",
+                                                  "21 to 30",   "31 to 40", "41 and more"};
 
-static int class_of(const rapt__line *line) {
+static size_t words_of(const rapt__line *line) {
   size_t words = 0;
   for (size_t i = 0; i < line->size; i++) words += line->bytes[i] != ' ' && (i == 0 || line->bytes[i - 1] == ' ');
-  int c = 0;
-  while (words > longest[c]) c++;
-  return c;
+  return words;
 }
 
-/* BLEU of a class: of the sum of its sentences' rows. NaN without sentences. */
-static rapt_status score_class(rapt__run *run, const rapt__corpus *corpus, const rapt_metric *metric,
-                               const rapt__translated *output, int which, double *bleu) {
-  int width = rapt_metric_width(metric);
+rapt_status rapt__bleu_between(rapt__run *run, const rapt__corpus *corpus, const rapt__translation_settings *s,
+                               const rapt__translated *output, size_t least, size_t most, double *bleu,
+                               size_t *sentences) {
+  rapt_metric metric = rapt__translation_metric(s);
+  int width = rapt_metric_width(&metric);
   const rapt__bitext *text = &corpus->test;
   double *sum = rapt__arena_new(&run->arena, (size_t)width, sizeof *sum);
   if (!sum) return RAPT_ENOMEM;
-  size_t sentences = 0;
+  *sentences = 0;
   for (size_t i = 0; i < text->count; i++) {
-    if (class_of(&text->pairs[i][RAPT__SOURCE]) != which) continue;
-    sentences++;
+    size_t words = words_of(&text->pairs[i][RAPT__SOURCE]);
+    if (words < least || words > most) continue;
+    ++*sentences;
     for (int j = 0; j < width; j++) sum[j] += output->stats[i * (size_t)width + (size_t)j];
   }
   rapt_score score = {.score = NAN};
-  if (sentences > 0) RAPT_TRY(rapt_metric_score(run->ctx, metric, sum, &score));
+  if (*sentences > 0) RAPT_TRY(rapt_metric_score(run->ctx, &metric, sum, &score));
   *bleu = score.score;
   return RAPT_OK;
 }
@@ -39,12 +40,13 @@ static rapt_status score_class(rapt__run *run, const rapt__corpus *corpus, const
 rapt_status rapt__bleu_by_length(rapt__run *run, const rapt__corpus *corpus, const rapt__translation_settings *s,
                                  const char *const *names, const rapt__translated *const *outputs, size_t count,
                                  rapt__text *svg) {
-  rapt_metric metric = rapt__translation_metric(s);
+  size_t sentences;
   double *values = rapt__arena_new(&run->arena, RAPT__LENGTHS * count, sizeof *values);
   if (!values) return RAPT_ENOMEM;
   for (int c = 0; c < RAPT__LENGTHS; c++)
     for (size_t i = 0; i < count; i++)
-      RAPT_TRY(score_class(run, corpus, &metric, outputs[i], c, &values[(size_t)c * count + i]));
+      RAPT_TRY(rapt__bleu_between(run, corpus, s, outputs[i], c ? longest[c - 1] + 1 : 0, longest[c],
+                                  &values[(size_t)c * count + i], &sentences));
   rapt__bars bars = {.title = "BLEU by length of the source",
                      .x_title = "BLEU",
                      .labels = labels,

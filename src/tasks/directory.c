@@ -26,13 +26,15 @@ static rapt_status write_weights(const rapt_model *model, const char *path, rapt
 static rapt_status fill_model(rapt_model *model, json_t *root, const char *config_path, const char *weights_path) {
   RAPT_TRY(rapt__config_json_read(model, root, config_path));
   if (model->tokenizer && rapt_tokenizer_size(model->tokenizer) > rapt_model_vocabulary(model))
-    return rapt__fail(model->ctx, RAPT_EFORMAT, "%s: the tokenizer has %lld tokens, the model %lld", config_path,
+    return rapt__fail(model->ctx, RAPT_EFORMAT,
+                      "%s: the tokenizer has %lld tokens, the model %lld: they are of different models", config_path,
                       (long long)rapt_tokenizer_size(model->tokenizer), (long long)rapt_model_vocabulary(model));
   const rapt__seq2seq *pair = model->arch->seq2seq;
   const rapt_tokenizer *source = rapt__model_source(model);
   if (source && pair && pair->source_vocabulary &&
       rapt_tokenizer_size(source) > *pair->source_vocabulary(model->config))
-    return rapt__fail(model->ctx, RAPT_EFORMAT, "%s: the source's tokenizer has %lld tokens, the model %lld",
+    return rapt__fail(model->ctx, RAPT_EFORMAT,
+                      "%s: the source's tokenizer has %lld tokens, the model %lld: they are of different models",
                       config_path, (long long)rapt_tokenizer_size(source),
                       (long long)*pair->source_vocabulary(model->config));
   RAPT_TRY(rapt__model_declare(model));

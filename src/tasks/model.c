@@ -124,10 +124,11 @@ static void declare_language_model(rapt_model *model, rapt_graph *graph) {
 }
 
 static void declare_pair(rapt_model *model, rapt_graph *graph) {
-  int64_t one[2] = {1, 1};
+  /* Two source tokens, since a net that joins neighbours has layers that a single one does not reach. */
+  int64_t one[2] = {1, 1}, two[2] = {1, model->arch->context(model->config) > 1 ? 2 : 1};
   rapt__encoded encoded = {.count = 0};
   rapt__seq2seq_pass pass = {.graph = graph, .params = model->params, .config = model->config};
-  pass.source = rapt_input(graph, "source", RAPT_I32, 2, one);
+  pass.source = rapt_input(graph, "source", RAPT_I32, 2, two);
   pass.source_lengths = rapt_input(graph, "source_lengths", RAPT_I32, 1, one);
   pass.target = rapt_input(graph, "target", RAPT_I32, 2, one);
   pass.target_lengths = rapt_input(graph, "target_lengths", RAPT_I32, 1, one);

@@ -21,6 +21,16 @@ static rapt_status add_ids(rapt__pairs *p, const int32_t *ids, int64_t count) {
   return RAPT_OK;
 }
 
+rapt_status rapt__pairs_add(rapt__pairs *p, const int32_t *source, int64_t source_count, const int32_t *target,
+                            int64_t target_count) {
+  rapt__pair pair = {.begin = {p->id_count, p->id_count + (size_t)source_count}, .count = {source_count, target_count}};
+  RAPT_TRY(rapt__reserve(p->ctx, (void **)&p->at, &p->capacity, p->count, sizeof *p->at));
+  RAPT_TRY(add_ids(p, source, source_count));
+  RAPT_TRY(add_ids(p, target, target_count));
+  p->at[p->count++] = pair;
+  return RAPT_OK;
+}
+
 static rapt_status encode_pair(rapt__pairs *p, const rapt_tokenizer *const sides[2], const rapt__line lines[2],
                                int64_t most) {
   rapt__pair pair;

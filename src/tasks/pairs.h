@@ -26,6 +26,9 @@ typedef struct rapt__pairs {
  * sentence. Free it after a failure too. */
 rapt_status rapt__pairs_encode(rapt_context *ctx, const rapt_tokenizer *source, const rapt_tokenizer *target,
                                const rapt__bitext *bitext, int64_t most, const char *what, rapt__pairs *out);
+/* One pair of ids that are there already, each side with at least one; the context of `pairs` is set. */
+rapt_status rapt__pairs_add(rapt__pairs *pairs, const int32_t *source, int64_t source_count, const int32_t *target,
+                            int64_t target_count);
 void rapt__pairs_free(rapt__pairs *pairs);
 
 /* ---- Shapes ---- */

@@ -12,16 +12,31 @@ rapt_tensor *rapt__output_loss(const rapt__output *o, rapt_tensor *labels, doubl
   return rapt_cross_entropy(rapt_linear(o->hidden, o->head, true, o->bias, RAPT_IDENTITY), labels, &options);
 }
 
-rapt_tensor *rapt__seq2seq_loss(const rapt_model *model, rapt_graph *graph, rapt_params *params, const rapt__bucket *b,
-                                double smoothing, bool training) {
-  const rapt__seq2seq *arch = model->arch->seq2seq;
+/* The inputs of a batch, without labels. */
+static rapt__seq2seq_pass begin_pass(const rapt_model *model, rapt_graph *graph, rapt_params *params,
+                                     const rapt__bucket *b, bool training) {
   int64_t source[2] = {b->rows, b->count[RAPT__SOURCE] + 1}, target[2] = {b->rows, b->count[RAPT__TARGET] + 1};
   rapt__seq2seq_pass pass = {.graph = graph, .params = params, .config = model->config, .training = training};
   pass.source = rapt_input(graph, "source", RAPT_I32, 2, source);
   pass.source_lengths = rapt_input(graph, "source_lengths", RAPT_I32, 1, &b->rows);
   pass.target = rapt_input(graph, "target", RAPT_I32, 2, target);
   pass.target_lengths = rapt_input(graph, "target_lengths", RAPT_I32, 1, &b->rows);
-  rapt_tensor *labels = rapt_input(graph, "labels", RAPT_I32, 2, target);
+  return pass;
+}
+
+rapt__output rapt__seq2seq_output(const rapt_model *model, rapt_graph *graph, rapt_params *params,
+                                  const rapt__bucket *b) {
+  rapt__seq2seq_pass pass = begin_pass(model, graph, params, b, false);
+  rapt__encoded encoded = {.count = 0};
+  model->arch->seq2seq->encode(&pass, &encoded);
+  return model->arch->seq2seq->decode(&pass, &encoded);
+}
+
+rapt_tensor *rapt__seq2seq_loss(const rapt_model *model, rapt_graph *graph, rapt_params *params, const rapt__bucket *b,
+                                double smoothing, bool training) {
+  const rapt__seq2seq *arch = model->arch->seq2seq;
+  rapt__seq2seq_pass pass = begin_pass(model, graph, params, b, training);
+  rapt_tensor *labels = rapt_input(graph, "labels", RAPT_I32, 2, (int64_t[]){b->rows, b->count[RAPT__TARGET] + 1});
   rapt__encoded encoded = {.count = 0};
   arch->encode(&pass, &encoded);
   if (arch->loss) {
@@ -82,9 +97,9 @@ static void fill_batch(rapt__batches *batches, rapt_plan *plan, uint64_t index) 
 }
 
 static rapt_status fill(rapt__task *task, rapt_plan *plan, int bucket, uint64_t index) {
-  (void)bucket;
-  fill_batch(&((rapt__seq2seq_task *)task)->train_batches, plan, index);
-  return RAPT_OK;
+  rapt__seq2seq_task *t = (rapt__seq2seq_task *)task;
+  fill_batch(&t->train_batches, plan, index);
+  return rapt__sampling_apply(&t->sampling, &t->buckets.at[bucket], bucket, t->seed, index, plan);
 }
 
 /* Always the same batches, of all lengths, since they are the first of a fixed order. */
@@ -127,12 +142,14 @@ rapt_status rapt__seq2seq_init(rapt__seq2seq_task *t) {
   RAPT_TRY(rapt__buckets_choose(&t->train_pairs, &t->valid_pairs, t->batch, t->max_tokens, &t->buckets));
   RAPT_TRY(rapt__batches_init(&t->train_pairs, &t->buckets, t->seed, STREAM_TRAIN, &t->train_batches));
   RAPT_TRY(rapt__batches_init(&t->valid_pairs, &t->buckets, t->seed, STREAM_EVAL, &t->valid_batches));
+  RAPT_TRY(rapt__sampling_begin(&t->sampling, model, &t->buckets));
   t->task = (rapt__task){
       .loss = loss, .fill = fill, .fill_eval = fill_eval, .save = save, .buckets = t->buckets.count, .batch = batch};
   return RAPT_OK;
 }
 
 void rapt__seq2seq_free(rapt__seq2seq_task *t) {
+  rapt__sampling_free(&t->sampling);
   rapt__batches_free(&t->train_batches);
   rapt__batches_free(&t->valid_batches);
   rapt__pairs_free(&t->train_pairs);

@@ -4,6 +4,7 @@
 
 #include "tasks/model.h"
 #include "tasks/pairs.h"
+#include "tasks/sampling.h"
 #include "tasks/task.h"
 
 typedef struct rapt__seq2seq_task {
@@ -14,6 +15,7 @@ typedef struct rapt__seq2seq_task {
   int64_t evals;                     /* evaluation batches, at most */
   double smoothing;                  /* of the labels in training; evaluation has none */
   uint64_t seed;
+  rapt__sampling sampling; /* zeros: the decoder reads the target as it is */
 
   /* Filled by rapt__seq2seq_init */
   rapt__pairs train_pairs, valid_pairs;
@@ -34,6 +36,10 @@ rapt_tensor *rapt__output_loss(const rapt__output *output, rapt_tensor *labels, 
  * input "tokens" besides: their number. */
 rapt_tensor *rapt__seq2seq_loss(const rapt_model *model, rapt_graph *graph, rapt_params *params,
                                 const rapt__bucket *shape, double smoothing, bool training);
+
+/* What the decoder says in evaluation, with the inputs alone. */
+rapt__output rapt__seq2seq_output(const rapt_model *model, rapt_graph *graph, rapt_params *params,
+                                  const rapt__bucket *shape);
 
 /* The inputs in a plan; NULL where the architecture does not read one. */
 typedef struct rapt__seq2seq_inputs {

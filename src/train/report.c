@@ -93,6 +93,23 @@ static rapt_status add_rows(rapt__text *out, const char *heading, const char *co
   return add(out, "</tbody></table>\n");
 }
 
+static rapt_status add_table(rapt__text *out, const rapt__report_table *table) {
+  if (!table || table->row_count == 0) return RAPT_OK;
+  RAPT_TRY(add(out, "<div class=\"wide\"><table class=\"rows\">\n<thead><tr>"));
+  for (size_t c = 0; c < table->column_count; c++)
+    RAPT_TRY(add_escaped(out, "<th scope=\"col\">", table->columns[c], "</th>"));
+  RAPT_TRY(add(out, "</tr></thead>\n<tbody>\n"));
+  for (size_t r = 0; r < table->row_count; r++) {
+    RAPT_TRY(add(out, "<tr>"));
+    for (size_t c = 0; c < table->column_count; c++) {
+      const char *cell = table->cells[r * table->column_count + c];
+      RAPT_TRY(add_escaped(out, "<td>", cell ? cell : "", "</td>"));
+    }
+    RAPT_TRY(add(out, "</tr>\n"));
+  }
+  return add(out, "</tbody></table></div>\n");
+}
+
 static rapt_status add_section(rapt__text *out, const rapt__report_section *section) {
   RAPT_TRY(add_escaped(out, "<h2>", section->heading, "</h2>\n"));
   RAPT_TRY(add_escaped(out, "<p>", section->text, "</p>\n"));
@@ -101,6 +118,7 @@ static rapt_status add_section(rapt__text *out, const rapt__report_section *sect
     RAPT_TRY(add(out, section->svg));
     RAPT_TRY(add(out, "</div>\n"));
   }
+  RAPT_TRY(add_table(out, section->table));
   RAPT_TRY(add_escaped(out, "<pre>\n", section->verbatim, "</pre>\n"));
   return add_rows(out, NULL, section->rows);
 }

@@ -4,13 +4,21 @@
 
 #include "base/base.h"
 
-/* A further part of a report, in this order: a heading, a paragraph, pictures, text kept as it is, a table. */
+/* Rows of cells under the names of their columns; a NULL cell is empty. */
+typedef struct rapt__report_table {
+  const char *const *columns; /* [column_count] */
+  const char *const *cells;   /* (row_count, column_count) */
+  size_t column_count, row_count;
+} rapt__report_table;
+
+/* A further part of a report, in this order: a heading, a paragraph, pictures, a table, text kept as it is, rows of keys. */
 typedef struct rapt__report_section {
   const char *heading;
   const char *text;
   const char *svg;         /* trusted markup, of rapt__svg_plot, _bars or _heat; one after the other */
   const char *verbatim;    /* samples, logs */
   const char *const *rows; /* "key=value", ends with NULL */
+  const rapt__report_table *table;
 } rapt__report_section;
 
 /* Any pointer may be NULL: its part is left out. */

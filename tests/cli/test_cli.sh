@@ -41,7 +41,7 @@ expect 2 '' 'usage: rapt' "$rapt"
 expect 0 'usage: rapt' '' "$rapt" --help
 expect 0 '^rapt [0-9]+\.[0-9]+\.[0-9]+$' '' "$rapt" --version
 expect 2 '' 'did you mean "train"' "$rapt" trian
-for c in recipes show explain train sweep eval generate score translate runs data align bench doctor; do expect 0 "usage: rapt $c" '' "$rapt" "$c" --help; done
+for c in recipes show explain train sweep eval generate score translate rescore runs data align bench doctor; do expect 0 "usage: rapt $c" '' "$rapt" "$c" --help; done
 expect 0 '^gpt ' '' "$rapt" recipes
 expect 2 '' 'unexpected argument' "$rapt" recipes more
 expect 0 'model\.layers' '' "$rapt" show gpt
@@ -104,7 +104,7 @@ expect 0 '^AER = 40\.00 \(precision = 66\.67 recall = 50\.00 links = 3 sure = 2 
 expect 0 '"aer": 0,' 'never names word 0.*--gold-first 1' "$rapt" score --alignment gold.txt gold.txt --hyp-first 0 --format json
 printf 'one\n\377\n' >broken.txt
 : >blank.txt
-expect 1 '' '^rapt: broken\.txt: line 2 is not UTF-8$' "$rapt" score ref.txt broken.txt
+expect 1 '' '^rapt: broken\.txt: line 2 is not UTF-8; convert the file with iconv$' "$rapt" score ref.txt broken.txt
 expect 1 '' '^rapt: blank\.txt is empty' "$rapt" score blank.txt hyp.txt
 expect 1 '' 'ref\.txt has 2 lines and gold\.txt has 1: line 2 of ref\.txt has no partner' "$rapt" score ref.txt gold.txt
 printf '1-1 0-2\n' >zero.txt
@@ -188,6 +188,12 @@ printf 'a\nb \303\050\n' >bad.en
 expect 1 '' 'bad\.en:2: byte 3 of the line \(0xc3\) is not UTF-8' "$rapt" align words.de bad.en
 { echo a; yes w | head -n 5000 | tr '\n' ' '; echo; } >long.en
 expect 1 '' 'long\.en:2: the line has more than 1000 words' "$rapt" align words.de long.en
+printf 'a\n\0 b\n' >nul.en
+expect 1 '' 'nul\.en:2: byte 1 of the line is NUL' "$rapt" align words.de nul.en
+gzip -c words.en >cut.en.gz
+truncate -s 40 cut.en.gz
+expect 1 '' 'cut\.en\.gz: content byte [0-9]+: bad gzip data' "$rapt" align words.de cut.en.gz
+expect 1 '' 'cut\.en\.gz: line 1 is not UTF-8; the file is packed: unpack it with gzip -d' "$rapt" score words.en cut.en.gz
 : >empty.en
 expect 1 '' 'empty\.en: the file is empty' "$rapt" align words.de empty.en
 
@@ -289,6 +295,49 @@ cp out.txt list.txt
 expect 0 '^0 \|\|\| t.* \|\|\| -[0-9.]+$' '' head -n 1 list.txt
 expect 0 '^10$' '' sh -c 'wc -l <list.txt'
 expect 0 '^1 \|\|\|  \|\|\| 0\.000000$' '' grep '^1 ' list.txt
+# Lists of this model and of nobody, with columns of models.
+"$rapt" translate pair source.txt "${few[@]}" --nbest 3 >pair.nbest
+expect 0 - '' "$rapt" rescore pair.nbest
+"$rapt" translate pair source.txt "${few[@]}" >best.txt
+same 'the score of the lists does not keep their order' out.txt best.txt
+printf '0 ||| t5 t6 ||| 1 0 ||| 0\n0 ||| t7 t8 t9 t10 ||| 0 1 ||| 0\n1 ||| t4 t5 t6 t7 ||| 0 2 ||| 0\n1 ||| t9 t10 ||| 2 0 ||| 0\n' >own.nbest
+printf 's4 s5\ns6\n' >own.src; printf 't7 t8 t9 t10\nt4 t5 t6 t7\n' >own.ref; printf 'f2 1\n' >own.weights
+expect 2 '' 'which n-best lists' "$rapt" rescore
+expect 2 '' 'unexpected argument "b"' "$rapt" rescore a b
+expect 2 '' 'unknown option "--fast"' "$rapt" rescore own.nbest --fast
+expect 2 '' 'model needs --source' "$rapt" rescore own.nbest --model pair
+expect 2 '' 'how much do the models weigh' "$rapt" rescore own.nbest --model pair --source own.src
+expect 2 '' 'needs --tune-reference' "$rapt" rescore own.nbest --tune own.nbest
+expect 2 '' 'save-weights without --tune' "$rapt" rescore own.nbest --save-weights w
+expect 2 '' 'needs --tune-source' "$rapt" rescore own.nbest --model pair --source own.src --tune own.nbest --tune-reference own.ref
+expect 2 '' 'whole number from 1 to 1000' "$rapt" rescore own.nbest --starts 0
+expect 2 '' 'model needs a model directory' "$rapt" rescore own.nbest --model
+expect 1 '' 'nowhere\.nbest' "$rapt" rescore nowhere.nbest
+expect 1 '' 'source\.txt:1: the line does not begin' "$rapt" rescore source.txt
+expect 1 '' 'no column "f3"' sh -c "echo 'f3 1' >bad.weights; '$rapt' rescore own.nbest --weights bad.weights"
+expect 1 '' '"name weight" is expected' sh -c "echo 'f2' >bad.weights; '$rapt' rescore own.nbest --weights bad.weights"
+expect 1 '' 'is a language model' "$rapt" rescore own.nbest --model one --source own.src --weights own.weights
+expect 0 - '' "$rapt" rescore own.nbest --weights own.weights
+same 'weights do not choose' out.txt own.ref
+expect 0 - 'BLEU 100\.00 on own\.nbest: score .* f2 .* model1 .* model2 ' "$rapt" rescore own.nbest --model pair --model pair,pair \
+  --source own.src --tune own.nbest --tune-source own.src --tune-reference own.ref --save-weights found.weights
+same 'tuning does not find the references' out.txt own.ref
+expect 0 - '' "$rapt" rescore own.nbest --model pair --model pair,pair --source own.src --weights found.weights
+same 'the weights that were found choose otherwise' out.txt own.ref
+"$rapt" translate pair own.src --score own.ref >forced.txt
+printf 'model1 1\n' >model.weights
+"$rapt" rescore own.nbest --model pair --source own.src --weights model.weights --nbest 9 >all.nbest
+expect 0 - '' sh -c "python3 -c \"
+forced = [float(x) for x in open('forced.txt')]
+lists = [line.rstrip().split(' ||| ') for line in open('all.nbest')]
+assert len(lists) == 4
+for n, text in enumerate(open('own.ref')):
+    features = [f.split() for i, t, f, s in lists if i == str(n) and t == text.strip()][0]
+    assert len(features) == 4 and abs(float(features[3]) - forced[n]) < 1e-5, (features, forced)
+\""
+printf '0 ||| the cat sat ||| 0\n0 ||| cat the the ||| 0\n' >lm.nbest; printf 'lm1 1\n' >lm.weights
+expect 0 '^0 \|\|\| (the cat sat|cat the the) \|\|\| 0 -[0-9.]+ \|\|\| -[0-9.]+$' '' "$rapt" rescore lm.nbest --lm one --weights lm.weights --nbest 1
+expect 1 '' '2 n-best lists for 1 lines|n-best lists' sh -c "head -1 own.src >short.src; '$rapt' rescore own.nbest --model pair --source short.src --weights model.weights"
 expect 0 '^t.* \|\|\| 0-0|1-0|2-0' '' "$rapt" translate pair source.txt "${few[@]}" --alignments moses
 expect 0 '^t.* \|\|\|( [0-4])+$' '' "$rapt" translate pair source.txt "${few[@]}" --alignments hard
 expect 0 '^(0\.[0-9]+ ){3}0\.[0-9]+$' '' "$rapt" translate pair source.txt "${few[@]}" --alignments matrix
@@ -313,7 +362,7 @@ expect 0 '^-[0-9.]+ \|\|\|( [0-9]+-[0-9]+)+$' '' "$rapt" translate pair full.txt
 expect 0 '"translations": \[\{"text": "t' '' "$rapt" translate pair full.txt --score targets.txt --format json
 expect 1 '' 'source\.txt has 4 lines and targets\.txt 3' "$rapt" translate pair source.txt --score targets.txt
 printf 's4\n\377s5\ns4 s4 s4 s4 s4 s4 s4 s4 s4 s4 s4 s4 s4 s4 s4 s4\ns4\n' >faulty.txt
-expect 1 - 'line 2: byte 0 is not valid UTF-8' "$rapt" translate pair faulty.txt "${few[@]}"
+expect 1 - '^rapt: faulty.txt: line 2: byte 0 is not valid UTF-8; convert' "$rapt" translate pair faulty.txt "${few[@]}"
 expect 1 - 'line 3: 16 tokens and the end' "$rapt" translate pair faulty.txt "${few[@]}"
 expect 1 - '2 lines have no result' "$rapt" translate pair faulty.txt "${few[@]}"
 expect 0 '^4$' '' sh -c "'$rapt' translate pair faulty.txt ${few[*]} 2>/dev/null | wc -l"

@@ -65,7 +65,8 @@ def make(target, maker, ids):
     expected = json.loads((target / "expected.json").read_text(encoding="utf-8"))
     for name, buffer in model.named_buffers():
         if name == "final_logits_bias":  # no gradient flows into it
-            expected["gradients"][name] = [0.0] * buffer.numel()
+            expected["nets"]["model"]["gradients"][name] = [0.0] * buffer.numel()
+            expected["fixed"] = name
     (target / "expected.json").write_text(json.dumps(expected) + "\n", encoding="utf-8")
 
 

@@ -25,6 +25,8 @@ NETS = {
     "mixed": dict(cell="lstm", layers=1, width=5, embedding=4, reverse=True, bidirectional=True, feed_context=True,
                   maxout=3),
     "memory": dict(cell="lstm", layers=2, width=4, reverse=False, bidirectional=True),
+    "grconv": dict(cell="gru-before", layers=1, width=6, embedding=5, reverse=False, feed_context=True, maxout=4,
+                   encoder="grconv"),
 }
 
 

@@ -1,16 +1,20 @@
-/* A sequence-to-sequence architecture against PyTorch: DIR/NAME.safetensors has a net's weights, DIR/expected.json one batch and,
- * by net, its settings, scores, loss, gradients and ten losses of AdamW (tests/golden/make_rnn_encdec.py shows the form). Steps over
- * the tokens are held against the scores of whole targets. */
+/* A sequence-to-sequence architecture against PyTorch: DIR/expected.json has one batch and, by net, scores, loss, gradients and ten
+ * losses of AdamW. A net is DIR/NAME.safetensors with its settings in that file (tests/golden/make_rnn_encdec.py shows the
+ * form), or, where no architecture is named, the model directory DIR (pair_golden.py). Steps over the tokens are held against the
+ * scores of whole targets. */
 #ifndef RAPT_TESTS_SEQ2SEQ_GOLDEN_H
 #define RAPT_TESTS_SEQ2SEQ_GOLDEN_H
 
 #include "unit/unit.h"
 
+#include "base/file.h"
 #include "formats/safetensors.h"
 #include "tasks/seq2seq.h"
 
 #include <jansson.h>
 #include <math.h>
+
+#define S2S_ROUNDING 1e-7 /* of a gradient: that of a key's bias is zero, and rounding on both sides */
 
 typedef struct s2s_golden {
   counted_memory memory;
@@ -49,16 +53,20 @@ static inline void s2s_begin(s2s_golden *g, const char *arch, const char *dir, c
     fail_msg("%s:%d: %s (the test runs in the root of the sources)", error.source, error.line, error.text);
   g->net = s2s_part(s2s_part(g->expected, "nets"), name);
   static const char *const keys[] = {"vocabulary", "source_vocabulary"};
-  for (int i = 0; i < 2; i++)
-    snprintf(vocabularies[i], sizeof vocabularies[i], "model.%s=%lld", keys[i],
-             json_integer_value(s2s_part(g->expected, keys[i])));
-  size_t index;
-  json_t *value;
-  json_array_foreach(s2s_part(g->net, "settings"), index, value) settings[count++] = json_string_value(value);
   g->ctx = counted_context(&g->memory, 2);
-  assert_ok(g->ctx, rapt_model_new(g->ctx, arch, settings, count, NULL, 1, &g->model));
-  snprintf(path, sizeof path, "%s/%s.safetensors", dir, name);
-  assert_ok(g->ctx, rapt__model_read_weights(g->model, path));
+  if (!arch) {
+    assert_ok(g->ctx, rapt_model_load(g->ctx, dir, &g->model));
+  } else {
+    for (int i = 0; i < 2; i++)
+      snprintf(vocabularies[i], sizeof vocabularies[i], "model.%s=%lld", keys[i],
+               json_integer_value(s2s_part(g->expected, keys[i])));
+    size_t index;
+    json_t *value;
+    json_array_foreach(s2s_part(g->net, "settings"), index, value) settings[count++] = json_string_value(value);
+    assert_ok(g->ctx, rapt_model_new(g->ctx, arch, settings, count, NULL, 1, &g->model));
+    snprintf(path, sizeof path, "%s/%s.safetensors", dir, name);
+    assert_ok(g->ctx, rapt__model_read_weights(g->model, path));
+  }
   g->rows = (int64_t)json_array_size(s2s_part(g->expected, "source"));
   g->sizes[0] = (int64_t)json_array_size(json_array_get(s2s_part(g->expected, "source"), 0));
   g->sizes[1] = (int64_t)json_array_size(json_array_get(s2s_part(g->expected, "target"), 0));
@@ -80,6 +88,12 @@ static inline void s2s_fill(const s2s_golden *g, rapt_plan *plan, const char *na
   }
 }
 
+/* Whether a place of the targets, b·T + t, has a label. */
+static inline bool s2s_counts(const s2s_golden *g, size_t place) {
+  size_t t = (size_t)g->sizes[1];
+  return s2s_number(json_array_get(s2s_part(g->expected, "labels"), place / t), place % t) >= 0;
+}
+
 static inline rapt__seq2seq_pass s2s_pass(const s2s_golden *g, rapt_graph *graph) {
   rapt__seq2seq_pass pass = {.graph = graph, .params = g->model->params, .config = g->model->config};
   pass.source = rapt_input(graph, "source", RAPT_I32, 2, (int64_t[]){g->rows, g->sizes[0]});
@@ -89,6 +103,25 @@ static inline rapt__seq2seq_pass s2s_pass(const s2s_golden *g, rapt_graph *graph
 
 static inline rapt_tensor *s2s_logits(const rapt__output *o) {
   return o->logits ? o->logits : rapt_linear(o->hidden, o->head, true, o->bias, RAPT_IDENTITY);
+}
+
+/* The mean over labels, of the architecture's own loss where it has one. */
+static inline rapt_tensor *s2s_loss(const s2s_golden *g, rapt__seq2seq_pass *pass, const rapt__encoded *encoded,
+                                    const rapt__output *output, rapt_tensor *labels) {
+  const rapt__seq2seq *s = g->model->arch->seq2seq;
+  double smoothing = json_number_value(s2s_part(g->expected, "smoothing")), count = 0;
+  if (!s->loss) return rapt__output_loss(output, labels, smoothing, true);
+  const json_t *rows = s2s_part(g->expected, "labels");
+  for (size_t i = 0; i < json_array_size(rows); i++)
+    for (size_t j = 0; j < json_array_size(json_array_get(rows, i)); j++)
+      count += s2s_number(json_array_get(rows, i), j) >= 0;
+  return rapt_scale(s->loss(pass, encoded, labels, smoothing), 1 / count);
+}
+
+/* Is the parameter one that no gradient flows into? */
+static inline bool s2s_is_fixed(const s2s_golden *g, const char *name) {
+  const json_t *fixed = json_object_get(g->expected, "fixed");
+  return fixed && strcmp(json_string_value(fixed), name) == 0;
 }
 
 /* Scores, loss and gradients of a batch, then ten updates. */
@@ -108,7 +141,7 @@ static inline void s2s_check_training(const char *arch, const char *dir, const c
   s->encode(&pass, &encoded);
   rapt__output output = s->decode(&pass, &encoded);
   rapt_tensor *logits = s2s_logits(&output);
-  rapt_tensor *loss = rapt__output_loss(&output, labels, json_number_value(s2s_part(g.expected, "smoothing")), true);
+  rapt_tensor *loss = s2s_loss(&g, &pass, &encoded, &output, labels);
   rapt_tensor *gradient = rapt_grad_params(loss, g.model->params);
   rapt_tensor *lr = rapt_input(graph, "lr", RAPT_F32, 0, NULL), *count = rapt_input(graph, "count", RAPT_F32, 0, NULL);
   rapt_update_options update = {.method = RAPT_ADAMW,
@@ -130,8 +163,11 @@ static inline void s2s_check_training(const char *arch, const char *dir, const c
     s2s_near("loss", n, (double)*(rapt_real *)rapt_plan_data(plan, loss), s2s_number(losses, n), 10 * tolerance);
     if (n > 0) continue;
     const rapt_real *found = rapt_plan_data(plan, logits);
-    for (size_t i = 0; i < json_array_size(s2s_part(g.net, "logits")); i++)
-      s2s_near("logits", i, (double)found[i], s2s_number(s2s_part(g.net, "logits"), i), tolerance);
+    size_t v = (size_t)rapt_model_vocabulary(g.model), all = (size_t)(g.rows * g.sizes[1]) * v;
+    assert_int_equal(json_array_size(s2s_part(g.net, "logits")), all);
+    for (size_t i = 0; i < all; i++)
+      if (s2s_counts(&g, i / v))
+        s2s_near("logits", i, (double)found[i], s2s_number(s2s_part(g.net, "logits"), i), tolerance);
     found = rapt_plan_data(plan, gradient);
     assert_int_equal(json_object_size(s2s_part(g.net, "gradients")), g.model->params->count);
     for (size_t p = 0; p < g.model->params->count; p++) {
@@ -140,9 +176,10 @@ static inline void s2s_check_training(const char *arch, const char *dir, const c
       double most = 0;
       assert_int_equal(json_array_size(want), param->size);
       for (size_t i = 0; i < (size_t)param->size; i++) most = fmax(most, fabs(s2s_number(want, i)));
-      assert_true(most > 0);
+      assert_true(most > 0 || s2s_is_fixed(&g, param->name));
       for (size_t i = 0; i < (size_t)param->size; i++)
-        s2s_near(param->name, i, (double)found[param->offset + (int64_t)i], s2s_number(want, i), tolerance * most);
+        s2s_near(param->name, i, (double)found[param->offset + (int64_t)i], s2s_number(want, i),
+                 fmax(tolerance * most, S2S_ROUNDING));
     }
   }
   rapt_plan_free(plan);
@@ -150,7 +187,53 @@ static inline void s2s_check_training(const char *arch, const char *dir, const c
   s2s_end(&g);
 }
 
-/* Token by token over a store of states: the same scores. */
+/* What rapt saves it reads back as the same model. With RAPT_SAVED=FOLDER in the environment it saves there too, under the
+ * directory's last name, for check_transformers.py. */
+static inline void s2s_check_saved(const char *dir) {
+  s2s_golden g;
+  rapt_model *again;
+  char path[300];
+  s2s_begin(&g, NULL, dir, "model");
+  const char *keep = getenv("RAPT_SAVED");
+  snprintf(path, sizeof path, "%s%s", keep ? keep : "", strrchr(dir, '/'));
+  if (keep) assert_ok(g.ctx, rapt_model_save(g.model, path));
+  char *scratch = rapt__scratch_dir(g.ctx);
+  assert_ok(g.ctx, rapt_model_save(g.model, scratch));
+  assert_ok(g.ctx, rapt_model_load(g.ctx, scratch, &again));
+  const rapt_params *one = g.model->params, *two = again->params;
+  assert_int_equal(one->count, two->count);
+  for (size_t i = 0; i < one->count; i++) {
+    assert_string_equal(one->items[i]->name, two->items[i]->name);
+    assert_memory_equal(one->values + one->items[i]->offset, two->values + two->items[i]->offset,
+                        (size_t)one->items[i]->size * sizeof *one->values);
+  }
+  for (const rapt__key *key = g.model->arch->keys; key->name; key++) {
+    rapt__text texts[2];
+    for (int i = 0; i < 2; i++) {
+      rapt__text_init(&texts[i], g.ctx);
+      rapt__text_add(&texts[i], "", 1);
+      texts[i].size = 0;
+      assert_ok(g.ctx, rapt__config_print(&texts[i], key, (char *)(i ? again : g.model)->config + key->offset));
+    }
+    assert_string_equal(texts[0].data, texts[1].data);
+    for (int i = 0; i < 2; i++) rapt__text_free(&texts[i]);
+  }
+  rapt_model_free(again);
+  rapt__scratch_remove(scratch);
+  rapt__free(g.ctx, scratch);
+  s2s_end(&g);
+}
+
+/* A row of an alignment sums to 1. */
+static inline void s2s_check_alignment(const s2s_golden *g, rapt_plan *plan, const rapt_tensor *alignment,
+                                       int64_t row) {
+  double sum = 0;
+  for (int64_t s = 0; alignment && s < g->sizes[0]; s++)
+    sum += (double)((const rapt_real *)rapt_plan_data(plan, alignment))[row * g->sizes[0] + s];
+  if (alignment) s2s_near("an alignment's sum", (size_t)row, sum, 1, 1e-5);
+}
+
+/* Token by token over a store of states: the same scores, and alignments whose rows sum to 1. */
 static inline void s2s_check_steps(const char *arch, const char *dir, const char *name, double tolerance) {
   s2s_golden g;
   s2s_begin(&g, arch, dir, name);
@@ -184,6 +267,7 @@ static inline void s2s_check_steps(const char *arch, const char *dir, const char
   }
   rapt__output output = s->step(&step, &given);
   rapt_tensor *logits = s2s_logits(&output);
+  if (step.alignment) rapt_tap(step.alignment, "alignment");
   assert_ok(g.ctx, rapt_params_start(step.states, 0));
   assert_ok(g.ctx, rapt_plan_new(graphs[1], &logits, 1, NULL, &plans[1]));
   for (int i = 0; i < encoded.count; i++) {
@@ -212,7 +296,8 @@ static inline void s2s_check_steps(const char *arch, const char *dir, const char
     assert_ok(g.ctx, rapt_plan_run(plans[1], 0));
     const rapt_real *found = rapt_plan_data(plans[1], logits);
     for (int64_t r = 0; r < g.rows; r++) {
-      if (t >= (int64_t)s2s_number(s2s_part(g.expected, "target_lengths"), (size_t)r)) continue;
+      if (!s2s_counts(&g, (size_t)(r * g.sizes[1] + t))) continue;
+      s2s_check_alignment(&g, plans[1], step.alignment, r);
       for (int64_t j = 0; j < v; j++) {
         size_t i = (size_t)((r * g.sizes[1] + t) * v + j);
         s2s_near("step", i, (double)found[r * v + j], s2s_number(s2s_part(g.net, "logits"), i), tolerance);

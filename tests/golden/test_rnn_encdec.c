@@ -4,7 +4,7 @@
 #include "kernels/kernels.h"
 
 static const char directory[] = "tests/golden/rnn-encdec";
-static const char *const nets[] = {"sutskever", "cho", "gru", "mixed", "memory"};
+static const char *const nets[] = {"sutskever", "cho", "gru", "mixed", "memory", "grconv"};
 
 static void training_is_that_of_pytorch(void **state) {
   (void)state;
@@ -30,9 +30,20 @@ static void vocabularies_are_asked_for(void **state) {
   close_context(&memory, ctx);
 }
 
+static void a_pyramid_needs_a_decoder_that_reads_one_vector(void **state) {
+  (void)state;
+  counted_memory memory;
+  rapt_context *ctx = counted_context(&memory, 1);
+  rapt_model *model;
+  const char *settings[] = {"model.vocabulary=5", "model.source_vocabulary=5", "model.encoder=grconv",
+                            "model.reverse=false"};
+  assert_fails(ctx, rapt_model_new(ctx, "rnn-encdec", settings, 4, NULL, 1, &model), RAPT_EKEY, "feed_context=true");
+  close_context(&memory, ctx);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(training_is_that_of_pytorch),
-                                     cmocka_unit_test(steps_give_the_scores_of_whole_targets),
-                                     cmocka_unit_test(vocabularies_are_asked_for)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(training_is_that_of_pytorch), cmocka_unit_test(steps_give_the_scores_of_whole_targets),
+      cmocka_unit_test(vocabularies_are_asked_for), cmocka_unit_test(a_pyramid_needs_a_decoder_that_reads_one_vector)};
   return cmocka_run_group_tests_name("rnn-encdec", tests, NULL, NULL);
 }

@@ -1,29 +1,25 @@
 /* A Transformer directory as transformers saves it (MarianMTModel), against what PyTorch computes with it
  * (tests/golden/make_transformer.py). */
-#include "golden/pair.h"
+#include "golden/seq2seq_golden.h"
+
+#include "kernels/kernels.h"
 
 #define DIRECTORY "tests/golden/transformer-tiny"
 
-static void test_gradients(void **state) {
+static void training_is_that_of_pytorch(void **state) {
   (void)state;
-  pair_check_gradients(DIRECTORY);
+  for (int level = 0; level < K_LEVEL_COUNT; level++)
+    if (rapt__kernels_at((k_level)level))
+      s2s_check_training(NULL, DIRECTORY, "model", rapt__kernels_level_name((k_level)level), 1e-4);
 }
 
-static void test_steps(void **state) {
+static void steps_give_the_scores_of_whole_targets(void **state) {
   (void)state;
-  pair_check_steps(DIRECTORY);
-}
-
-static void test_decoder(void **state) {
-  (void)state;
-  pair_check_decoder(DIRECTORY);
+  s2s_check_steps(NULL, DIRECTORY, "model", 1e-4);
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_gradients),
-      cmocka_unit_test(test_steps),
-      cmocka_unit_test(test_decoder),
-  };
+  const struct CMUnitTest tests[] = {cmocka_unit_test(training_is_that_of_pytorch),
+                                     cmocka_unit_test(steps_give_the_scores_of_whole_targets)};
   return cmocka_run_group_tests_name("transformer", tests, NULL, NULL);
 }

@@ -117,7 +117,7 @@ static void a_dictionary_is_parallel_text(void **state) {
   counted_memory memory;
   rapt_context *ctx = counted_context(&memory, 1);
   rapt__bitext parts[3];
-  assert_ok(ctx, rapt__cmudict_read(ctx, FILE_OF("dict", text), &parts[0], &parts[1], &parts[2]));
+  assert_ok(ctx, rapt__cmudict_read(ctx, FILE_OF("dict", text), parts));
   static const char *const first[3][2] = {{"a b e", "ey b"}, {"a n d y", "ae n d iy"}, {"a c r e", "ey k er"}};
   for (int p = 0; p < 3; p++) {
     assert_int_equal(parts[p].count, p == 0 ? 2 : 1);
@@ -141,7 +141,7 @@ static void bad_dictionaries_are_named(void **state) {
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     rapt__bitext parts[3];
     const char *path = write_file("dict", bad[i].text, strlen(bad[i].text), false);
-    assert_fails(ctx, rapt__cmudict_read(ctx, path, &parts[0], &parts[1], &parts[2]), RAPT_EFORMAT, bad[i].part);
+    assert_fails(ctx, rapt__cmudict_read(ctx, path, parts), RAPT_EFORMAT, bad[i].part);
     for (int p = 0; p < 3; p++) rapt__bitext_free(&parts[p]);
   }
   close_context(&memory, ctx);

@@ -113,7 +113,9 @@ static void heat_cells(void **state) {
   world *w = *state;
   static const double values[] = {0, 0.5, 1, 2, -1, NAN};
   const char *const columns[] = {"a", "b & c", "a label that is \xC3\xA9\xC3\xA9\xC3\xA9 far too long to stand"};
-  const char *svg = heat_of(w, &(rapt__heat){"T", "to", "from", labels, columns, values, 2, 3, 0, 1, 20});
+  static const bool marked[] = {false, true, false, false, false, true};
+  const char *svg = heat_of(w, &(rapt__heat){"T", "to", "from", labels, columns, values, 2, 3, 0, 1, 20, marked});
+  assert_int_equal(occurrences(svg, "<circle class=\"dot\""), 2);
   const char *cells = strstr(svg, "<g class=\"cells\">"), *key = strstr(cells + 1, "<g class=\"cells\">");
   assert_non_null(key);
   char *matrix = strndup(cells, (size_t)(key - cells));

@@ -127,7 +127,7 @@ static void lines_of_a_file(void **state) {
   rapt_lines_free(ctx, &l);
   assert_fails(ctx, rapt_lines_parse(ctx, "empty.txt", "", 0, &l), RAPT_EFORMAT, "empty.txt is empty");
   assert_fails(ctx, rapt_lines_parse(ctx, "bad.txt", "a\nb\xFF\n", 5, &l), RAPT_EFORMAT,
-               "bad.txt: line 2 is not UTF-8");
+               "bad.txt: line 2 is not UTF-8; convert the file with iconv");
   assert_fails(ctx, rapt_lines_parse(ctx, "cut.txt", "a\n\xE2\x82\n", 5, &l), RAPT_EFORMAT, "cut.txt: line 2");
   assert_fails(ctx, rapt_lines_read(ctx, "/nowhere/text", &l), RAPT_ENOTFOUND, "/nowhere/text");
   assert_ok(ctx, rapt_lines_read(ctx, "LICENSE", &l));

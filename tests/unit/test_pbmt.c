@@ -60,6 +60,11 @@ static void test_extraction(void **state) {
   assert_int_equal(p.phrases, 5);
   assert_int_equal(p.count, 8);
   const int32_t *s = source_ids, *t = target_ids;
+  for (size_t n = 0; n < p.phrases; n++) {
+    const rapt__pbmt_option *options;
+    size_t count = rapt__pbmt_phrases_find(&p, p.source[n].words, (size_t)p.source[n].length, &options);
+    assert_true(options == p.options + p.first[n] && count == p.first[n + 1] - p.first[n]);
+  }
   assert_null(find_option(&p, s + 1, 2, t, 4));
   assert_non_null(find_option(&p, s, 3, t, 4));
   assert_non_null(find_option(&p, s, 2, t, 2));
@@ -189,6 +194,15 @@ static void record(enumeration *e, double score) {
   f->score = score;
 }
 
+/* What the table's further columns add. */
+static double own_features(const rapt__pbmt_decoder *d, const rapt__pbmt_option *o) {
+  const rapt__pbmt_phrases *p = d->phrases;
+  double sum = 0;
+  for (size_t k = 0; k < p->extra_count; k++)
+    sum += d->weights[RAPT__PBMT_FEATURE_COUNT + k] * p->extra[(size_t)(o - p->options) * p->extra_count + k];
+  return sum;
+}
+
 static void derive(enumeration *e, unsigned cover, int last, double score) {
   const double *w = e->d->weights;
   int gap = 0, limit = e->d->search.distortion;
@@ -212,7 +226,7 @@ static void derive(enumeration *e, unsigned cover, int last, double score) {
         derive(e, cover | span, end,
                score + jump + w[RAPT__PBMT_PHI_SOURCE] * o->phi_source + w[RAPT__PBMT_PHI_TARGET] * o->phi_target +
                    w[RAPT__PBMT_LEX_SOURCE] * o->lex_source + w[RAPT__PBMT_LEX_TARGET] * o->lex_target +
-                   w[RAPT__PBMT_PHRASES] + w[RAPT__PBMT_WORDS] * o->length);
+                   w[RAPT__PBMT_PHRASES] + w[RAPT__PBMT_WORDS] * o->length + own_features(e->d, o));
         e->length -= o->length;
       }
       if (count == 0 && end - begin == 1) {
@@ -228,13 +242,28 @@ static int by_score(const void *a, const void *b) {
   return (x < y) - (x > y);
 }
 
-static void test_decoder_is_exact(void **state) {
-  (void)state;
+/* Two columns of numbers by chance. */
+static void add_columns(rapt__pbmt_model *m) {
+  uint32_t seed = 5;
+  double *values = malloc(m->phrases.count * sizeof *values);
+  assert_non_null(values);
+  for (int column = 0; column < 2; column++) {
+    for (size_t k = 0; k < m->phrases.count; k++) values[k] = (double)draw(&seed, 1000) / 250 - 2;
+    assert_ok(ctx, rapt__pbmt_add_feature(m, column ? "second" : "first", values, column ? -0.4 : 0.7));
+  }
+  assert_fails(ctx, rapt__pbmt_add_feature(m, "phi(e|f)", values, 1), RAPT_EINVAL, "phi(e|f)");
+  free(values);
+  assert_int_equal(m->phrases.columns.count, RAPT__PBMT_FEATURE_COUNT + 2);
+  assert_int_equal(rapt__pbmt_columns_find(&m->phrases.columns, "second"), RAPT__PBMT_FEATURE_COUNT + 1);
+}
+
+static void check_exact(bool further) {
   make_text();
   rapt__pbmt_model m;
   rapt__pbmt_settings settings = tiny_settings();
   settings.most_options = 2;
   assert_ok(ctx, rapt__pbmt_train(ctx, &settings, &train_source, &train_target, &vocab, &m));
+  if (further) add_columns(&m);
   const int32_t sentences[][5] = {{1, 2, 3, 4, 5}, {0, 0, 6, 2, 7}, {7, 3, 1, 3, 0}, {5, 7, 7, 2, 1}, {4, 4, 4, 4, 6}};
   const int limits[] = {-1, 0, 1, 2, 4};
   found *list = malloc(MOST * sizeof *list);
@@ -250,7 +279,7 @@ static void test_decoder_is_exact(void **state) {
       derive(&e, 0, 0, 0);
       qsort(list, (size_t)e.count, sizeof *list, by_score);
       assert_true(e.derivations > e.count);
-      assert_ok(ctx, rapt__pbmt_nbest_init(&lists, ctx, RAPT__PBMT_FEATURE_COUNT));
+      assert_ok(ctx, rapt__pbmt_nbest_init(&lists, ctx, &m.phrases.columns));
       assert_ok(ctx, rapt__pbmt_decode(&m.decoder, e.source, (size_t)e.n, N, &lists, &score));
       assert_true(fabs(score - list[0].score) < 1e-9);
       assert_int_equal(lists.entries, e.count < N ? e.count : N);
@@ -273,13 +302,38 @@ static void test_decoder_is_exact(void **state) {
         }
         assert_int_equal(covered, e.n);
         assert_int_equal(span[spans - 1].target_end, words);
-        assert_true(lists.features[k * lists.columns + RAPT__PBMT_PHRASES] == (double)spans);
+        assert_true(lists.features[k * lists.columns.count + RAPT__PBMT_PHRASES] == (double)spans);
       }
       rapt__pbmt_nbest_free(&lists);
     }
   assert_true(reordered > 10);
   free(list);
   rapt__pbmt_free(&m);
+}
+
+static void test_decoder_is_exact(void **state) {
+  (void)state;
+  check_exact(false);
+}
+
+static void test_further_columns(void **state) {
+  (void)state;
+  check_exact(true);
+}
+
+static void test_column_names(void **state) {
+  (void)state;
+  rapt__pbmt_columns c = rapt__pbmt_columns_first();
+  const char *const longest = "0123456789012345678901234567890";
+  assert_int_equal(c.count, RAPT__PBMT_FEATURE_COUNT);
+  assert_int_equal(rapt__pbmt_columns_find(&c, "distortion"), RAPT__PBMT_DISTORTION);
+  assert_int_equal(rapt__pbmt_columns_find(&c, "none"), -1);
+  assert_fails(ctx, rapt__pbmt_columns_add(ctx, &c, ""), RAPT_EINVAL, "0 bytes");
+  assert_fails(ctx, rapt__pbmt_columns_add(ctx, &c, "01234567890123456789012345678901"), RAPT_EINVAL, "32 bytes");
+  assert_fails(ctx, rapt__pbmt_columns_add(ctx, &c, "phrases"), RAPT_EINVAL, "already");
+  for (const char *name = longest; c.count < RAPT__PBMT_MOST_COLUMNS; name++)
+    assert_ok(ctx, rapt__pbmt_columns_add(ctx, &c, name));
+  assert_fails(ctx, rapt__pbmt_columns_add(ctx, &c, "more"), RAPT_EINVAL, "beside 32");
 }
 
 /* With pruning the best score can only be lower, and a sentence always gets a translation. */
@@ -290,7 +344,7 @@ static void test_pruning(void **state) {
   rapt__pbmt_settings settings = tiny_settings();
   assert_ok(ctx, rapt__pbmt_train(ctx, &settings, &train_source, &train_target, &vocab, &m));
   rapt__pbmt_nbest lists;
-  assert_ok(ctx, rapt__pbmt_nbest_init(&lists, ctx, RAPT__PBMT_FEATURE_COUNT));
+  assert_ok(ctx, rapt__pbmt_nbest_init(&lists, ctx, &m.phrases.columns));
   for (uint32_t seed = 1; seed < 12; seed++) {
     uint32_t random = seed;
     int32_t words[9];
@@ -344,8 +398,16 @@ static int32_t reference_ids[LISTS * WORDS];
 static size_t reference_begin[LISTS + 1];
 static const rapt__pbmt_text references = {reference_ids, reference_begin, LISTS, 4};
 
+static rapt__pbmt_columns some_columns(size_t count) {
+  rapt__pbmt_columns columns = {0};
+  const char *const names[] = {"one", "two", "three", "four"};
+  for (size_t c = 0; c < count; c++) assert_ok(ctx, rapt__pbmt_columns_add(ctx, &columns, names[c]));
+  return columns;
+}
+
 static void make_lists(uint32_t seed, rapt__pbmt_nbest *lists) {
-  assert_ok(ctx, rapt__pbmt_nbest_init(lists, ctx, COLUMNS));
+  const rapt__pbmt_columns columns = some_columns(COLUMNS);
+  assert_ok(ctx, rapt__pbmt_nbest_init(lists, ctx, &columns));
   for (size_t s = 0; s < LISTS; s++) {
     for (int k = 0; k < WORDS; k++) reference_ids[s * WORDS + (size_t)k] = (int32_t)draw(&seed, 3);
     reference_begin[s + 1] = (s + 1) * WORDS;
@@ -365,7 +427,7 @@ static void make_lists(uint32_t seed, rapt__pbmt_nbest *lists) {
 static double bleu_at(const rapt__pbmt_nbest *lists, const double *weights, const double *direction, double x) {
   double at[COLUMNS + 1] = {0};
   size_t best[LISTS];
-  for (size_t c = 0; c < lists->columns; c++) at[c] = weights[c] + x * direction[c];
+  for (size_t c = 0; c < lists->columns.count; c++) at[c] = weights[c] + x * direction[c];
   rapt__pbmt_nbest_pick(lists, at, best);
   return rapt__pbmt_bleu_of(lists, best, &references);
 }
@@ -405,6 +467,34 @@ static void test_line_search(void **state) {
   }
 }
 
+/* The short sentence is right for w1 > 2, the long one for |w1 - w2| < w3/2; from 1, 1 with w3 = 1 fixed neither weight gains alone. */
+static void test_directions(void **state) {
+  (void)state;
+  const rapt__pbmt_columns columns = some_columns(3);
+  const int32_t words[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14}, other[] = {15, 15, 15, 15};
+  const size_t begin[] = {0, 4, 14};
+  const rapt__pbmt_text text = {words, begin, 2, 16};
+  const double features[5][3] = {{0, 0, 2}, {1, 0, 0}, {0, 0, 0.5}, {1, -1, 0}, {-1, 1, 0}};
+  rapt__pbmt_nbest lists;
+  assert_ok(ctx, rapt__pbmt_nbest_init(&lists, ctx, &columns));
+  assert_ok(ctx, rapt__pbmt_nbest_add(&lists, other, 4, NULL, 0, features[0]));
+  assert_ok(ctx, rapt__pbmt_nbest_add(&lists, words, 4, NULL, 0, features[1]));
+  assert_ok(ctx, rapt__pbmt_nbest_end(&lists));
+  assert_ok(ctx, rapt__pbmt_nbest_add(&lists, words + 4, 10, NULL, 0, features[2]));
+  for (int k = 3; k < 5; k++) assert_ok(ctx, rapt__pbmt_nbest_add(&lists, other, 4, NULL, 0, features[k]));
+  assert_ok(ctx, rapt__pbmt_nbest_end(&lists));
+  const bool fixed[3] = {false, false, true};
+  rapt__pbmt_tuning settings = {.starts = 0, .passes = 10, .seed = 1, .fixed = fixed};
+  double weights[3] = {0.5, 0.5, 0.5}, bleu;
+  assert_ok(ctx, rapt__pbmt_tune_weights(&lists, &text, &settings, weights, &bleu));
+  assert_true(bleu < 99);
+  settings.directions = 20;
+  assert_ok(ctx, rapt__pbmt_tune_weights(&lists, &text, &settings, weights, &bleu));
+  assert_true(fabs(bleu - 100) < 1e-9);
+  assert_true(weights[2] == 0.5);
+  rapt__pbmt_nbest_free(&lists);
+}
+
 /* A column that says how good an entry is: tuning must lean on it, and rescoring reach what the lists allow. */
 static void test_rescoring(void **state) {
   (void)state;
@@ -431,8 +521,10 @@ static void test_rescoring(void **state) {
   for (int c = 0; c < COLUMNS; c++) sum += fabs(tuned[c]);
   assert_true(fabs(sum - 1) < 1e-12);
   before = after;
-  assert_ok(ctx, rapt__pbmt_rescore(&dev, values, &references, &test, values, &tuning, weights, best));
-  assert_int_equal(dev.columns, COLUMNS + 1);
+  assert_ok(ctx, rapt__pbmt_rescore("oracle", &dev, values, &references, &test, values, &tuning, weights, best));
+  assert_int_equal(dev.columns.count, COLUMNS + 1);
+  assert_int_equal(rapt__pbmt_columns_find(&test.columns, "oracle"), COLUMNS);
+  assert_fails(ctx, rapt__pbmt_nbest_add_column(&dev, "oracle", values), RAPT_EINVAL, "\"oracle\" already");
   assert_true(weights[COLUMNS] > 0);
   after = rapt__pbmt_bleu_of(&test, best, &references);
   assert_true(after > before + 5);
@@ -451,8 +543,9 @@ static void test_merging(void **state) {
   rapt__pbmt_nbest a, b;
   const double features[] = {1, 2}, others[] = {3, 4};
   const int32_t words[] = {5, 6, 7};
-  assert_ok(ctx, rapt__pbmt_nbest_init(&a, ctx, 2));
-  assert_ok(ctx, rapt__pbmt_nbest_init(&b, ctx, 2));
+  const rapt__pbmt_columns columns = some_columns(2), three = some_columns(3);
+  assert_ok(ctx, rapt__pbmt_nbest_init(&a, ctx, &columns));
+  assert_ok(ctx, rapt__pbmt_nbest_init(&b, ctx, &columns));
   assert_ok(ctx, rapt__pbmt_nbest_add(&a, words, 2, NULL, 0, features));
   assert_ok(ctx, rapt__pbmt_nbest_add(&b, words, 2, NULL, 0, others));
   assert_ok(ctx, rapt__pbmt_nbest_add(&b, words, 3, NULL, 0, others));
@@ -460,6 +553,9 @@ static void test_merging(void **state) {
   assert_fails(ctx, rapt__pbmt_nbest_merge(&a, &(rapt__pbmt_nbest){.sentences = 3}), RAPT_EINVAL, "3");
   assert_ok(ctx, rapt__pbmt_nbest_end(&a));
   assert_ok(ctx, rapt__pbmt_nbest_end(&b));
+  b.columns = three;
+  assert_fails(ctx, rapt__pbmt_nbest_merge(&a, &b), RAPT_EINVAL, "3 or with other");
+  b.columns = columns;
   assert_ok(ctx, rapt__pbmt_nbest_merge(&a, &b));
   assert_int_equal(a.entries, 3);
   assert_true(a.features[0] == 1 && a.features[2] == 3 && a.word_at[2] == 5 && a.word_at[3] == 5);
@@ -513,8 +609,9 @@ static void test_refusals(void **state) {
                "source word 3");
   rapt__pbmt_free(&m);
   rapt__pbmt_nbest empty;
+  const rapt__pbmt_columns columns = some_columns(COLUMNS);
   double weights[COLUMNS] = {1}, bleu;
-  assert_ok(ctx, rapt__pbmt_nbest_init(&empty, ctx, COLUMNS));
+  assert_ok(ctx, rapt__pbmt_nbest_init(&empty, ctx, &columns));
   assert_ok(ctx, rapt__pbmt_nbest_end(&empty));
   const rapt__pbmt_text one = {reference_ids, reference_begin, 1, 4};
   assert_fails(ctx, rapt__pbmt_tune_weights(&empty, &one, &RAPT__PBMT_TUNING_DEFAULTS, weights, &bleu), RAPT_EINVAL,
@@ -545,9 +642,12 @@ int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_extraction),
                                      cmocka_unit_test(test_lexical_weights),
                                      cmocka_unit_test(test_decoder_is_exact),
+                                     cmocka_unit_test(test_further_columns),
+                                     cmocka_unit_test(test_column_names),
                                      cmocka_unit_test(test_pruning),
                                      cmocka_unit_test(test_bleu),
                                      cmocka_unit_test(test_line_search),
+                                     cmocka_unit_test(test_directions),
                                      cmocka_unit_test(test_rescoring),
                                      cmocka_unit_test(test_merging),
                                      cmocka_unit_test(test_baseline),

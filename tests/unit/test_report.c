@@ -191,9 +191,12 @@ static const char *const verdicts[] = {"Reached <2.0", "Slower & steadier"};
 static const char *const figures[][4] = {{"loss <nats>", "1.5", "1.4", "\xE2\x9C\x93"}, {"speed", NULL, "9", NULL}};
 static const char *const settings[] = {"model.layers=4", "train.note=a=b<c", "flag", NULL};
 static const char *const rows[] = {"heads=<4>", NULL};
+static const char *const columns[] = {"rank", "text <1>"};
+static const char *const cells[] = {"1", "a & b", NULL, "c"};
+static const rapt__report_table table = {columns, cells, 2, 2};
 static const rapt__report_section sections[] = {
     {"Attention & more", "What it <looks> at", "<svg id=\"heat\"></svg>", "\n<kept>", rows},
-    {.svg = "<svg id=\"bare\"></svg>"},
+    {.svg = "<svg id=\"bare\"></svg>", .table = &table},
 };
 static const rapt__report full = {
     .title = "Small <GPT>",
@@ -236,7 +239,10 @@ static void report_parts(void **state) {
       "id=\"heat\"></svg></div>\n"
       "<pre>\n\n&lt;kept&gt;</pre>\n<table class=\"settings\"><tbody>\n<tr><th "
       "scope=\"row\">heads</th><td>&lt;4&gt;</td></tr>\n"
-      "</tbody></table>\n<div class=\"pictures\">\n<svg id=\"bare\"></svg></div>\n<h2>Settings</h2>",
+      "</tbody></table>\n<div class=\"pictures\">\n<svg id=\"bare\"></svg></div>\n<div class=\"wide\"><table "
+      "class=\"rows\">\n<thead><tr><th scope=\"col\">rank</th><th scope=\"col\">text &lt;1&gt;</th></tr></thead>\n"
+      "<tbody>\n<tr><td>1</td><td>a &amp; b</td></tr>\n<tr><td></td><td>c</td></tr>\n</tbody></table></div>\n"
+      "<h2>Settings</h2>",
       "rapt train &#39;x&#39;",
       "gcc &gt; 12",
   };

@@ -57,8 +57,10 @@ static int64_t context_of(const void *config) { return ((const toy_config *)conf
 static int64_t *vocabulary_of(void *config) { return &((toy_config *)config)->vocabulary; }
 static int64_t *source_vocabulary_of(void *config) { return &((toy_config *)config)->source_vocabulary; }
 
-static const rapt__seq2seq plain = {encode, decode, decode, NULL, source_vocabulary_of};
-static const rapt__seq2seq with_loss = {encode, decode, decode, own_loss, source_vocabulary_of};
+static const rapt__seq2seq plain = {
+    .encode = encode, .decode = decode, .step = decode, .source_vocabulary = source_vocabulary_of};
+static const rapt__seq2seq with_loss = {
+    .encode = encode, .decode = decode, .step = decode, .loss = own_loss, .source_vocabulary = source_vocabulary_of};
 #define TOY(functions)                                                                                                 \
   {                                                                                                                    \
     .name = "toy", .hf_class = "Toy", .hf_type = "toy", .hf_prefix = "", .keys = keys,                                 \

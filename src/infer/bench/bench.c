@@ -11,9 +11,9 @@
 
 enum { STREAM_INPUTS = 7, LEAST_REPEATS = 3, PLANNINGS = 8 };
 
-static const rapt__work *const families[] = {rapt__works_matmul,    rapt__works_attention, rapt__works_small,
-                                             rapt__works_gpt,       rapt__works_decode,    rapt__works_search,
-                                             rapt__works_recurrent, rapt__works_optimizers};
+static const rapt__work *const families[] = {rapt__works_matmul, rapt__works_attention,   rapt__works_small,
+                                             rapt__works_gpt,    rapt__works_translation, rapt__works_decode,
+                                             rapt__works_search, rapt__works_recurrent,   rapt__works_optimizers};
 enum { FAMILIES = sizeof families / sizeof *families };
 
 static const rapt__work *work_at(int index) {

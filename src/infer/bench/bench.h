@@ -17,7 +17,8 @@ typedef struct rapt__work {
 
 /* Each ends with an entry without an id. */
 extern const rapt__work rapt__works_matmul[], rapt__works_attention[], rapt__works_gpt[], rapt__works_small[],
-    rapt__works_decode[], rapt__works_search[], rapt__works_recurrent[], rapt__works_optimizers[];
+    rapt__works_translation[], rapt__works_decode[], rapt__works_search[], rapt__works_recurrent[],
+    rapt__works_optimizers[];
 
 /* A work that is built and can be run. Everything is owned unless it says otherwise. */
 struct rapt__bench {
