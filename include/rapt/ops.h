@@ -171,6 +171,8 @@ typedef struct rapt_rotary_options {
 RAPT_API rapt_tensor *rapt_rotary_scaled(rapt_tensor *x, rapt_tensor *positions, const rapt_rotary_options *options);
 /* (T, C): sines in even and cosines in odd columns (Vaswani et al. 2017, §3.5); a constant. */
 RAPT_API rapt_tensor *rapt_sinusoid(rapt_graph *graph, int64_t t, int64_t c);
+/* int32 (n): 0, 1, …, n − 1; a constant. */
+RAPT_API rapt_tensor *rapt_arange(rapt_graph *graph, int64_t n);
 /* Which row of a table of relative positions belongs to each query and key: int32 (Tq, Tk) for positions int32 (Tq) of the
  * queries and keys at 0, 1, …, Tk − 1. With distance d = position of the query − position of the key:
  * clamp(d, lo, hi) − lo (Shaw et al. 2018, §3.2), or T5's bucket (Raffel et al. 2020, §2.1): small distances have one

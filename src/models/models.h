@@ -39,8 +39,9 @@ typedef struct rapt__model {
   const char *const *hf_tied;
   const char *const *hf_renamed; /* pairs: an ending of names in older files, and what it is today; or NULL */
   const char *const
-      *hf_optional;      /* endings of parameters that files may lack, which then stay as they start; or NULL */
-  const rapt__key *keys; /* of its config struct */
+      *hf_optional;              /* endings of parameters that files may lack, which then stay as they start; or NULL */
+  const char *const *hf_allowed; /* switches of config.json that the class may have though others may not; or NULL */
+  const rapt__key *keys;         /* of its config struct */
   size_t config_size;
   /* Fills in settings that follow from others, for classes whose config.json cannot leave them open; or NULL. Texts go into
    * the arena. */

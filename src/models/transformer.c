@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
-const char *const rapt__transformer_activations[] = {"relu", "gelu", "silu", NULL};
-static const rapt_activation activation_of[] = {RAPT_RELU, RAPT_GELU, RAPT_SILU};
+const char *const rapt__transformer_activations[] = {"relu", "gelu", "silu", "gelu_new", "tanh", NULL};
+static const rapt_activation activation_of[] = {RAPT_RELU, RAPT_GELU, RAPT_SILU, RAPT_GELU_TANH, RAPT_TANH};
 
 static const rapt__key keys[] = {RAPT__TRANSFORMER_KEYS, {0}};
 
@@ -21,7 +21,7 @@ rapt_status rapt__transformer_settle(rapt_context *ctx, rapt__arena *arena, void
 
 rapt_status rapt__transformer_check(rapt_context *ctx, const void *config) {
   const rapt__transformer_config *c = config;
-  if (c->width % 2) return rapt__fail(ctx, RAPT_EKEY, "model.width=%lld is odd", (long long)c->width);
+  if (c->width % 2 && !c->learned) return rapt__fail(ctx, RAPT_EKEY, "model.width=%lld is odd", (long long)c->width);
   if (c->width % c->encoder_heads)
     return rapt__fail(ctx, RAPT_EKEY, "model.heads=%lld does not divide model.width=%lld", (long long)c->encoder_heads,
                       (long long)c->width);
@@ -124,12 +124,27 @@ static rapt_tensor *table(const side *s, bool target) {
                         1 / sqrt((double)c->width));
 }
 
-/* Embeddings times √C plus positions; `at` (): the position of the only token, or NULL: they begin at 0. */
+/* Positions of `count` tokens, or of the one at `at` (); learned tables have two rows in front that nothing uses. */
+static rapt_tensor *places_of(const side *s, bool target, int64_t count, rapt_tensor *at) {
+  enum { UNUSED = 2 };
+  const rapt__transformer_config *c = s->c;
+  if (!c->learned) return at ? rapt_embedding(positions(s, c->context), at) : positions(s, count);
+  const char *name = target ? "model.decoder.embed_positions" : "model.encoder.embed_positions";
+  rapt_tensor *places = rapt__nn_table(&s->l, name, c->context + UNUSED, c->width, 1 / sqrt((double)c->width));
+  return at ? rapt_embedding(rapt_slice(places, 0, UNUSED, c->context), at) : rapt_slice(places, 0, UNUSED, count);
+}
+
+/* Embeddings, times √C where they are scaled, plus positions; `at` (): the position of the only token, or NULL: they begin
+ * at 0. */
 static rapt_tensor *embed(const side *s, rapt_tensor *ids, bool target, rapt_tensor *at) {
   rapt_tensor *x = rapt_embedding(table(s, target), ids);
   if (s->c->scaled) x = rapt_scale(x, sqrt((double)s->c->width));
-  rapt_tensor *p = at ? rapt_embedding(positions(s, s->c->context), at) : positions(s, rapt_dim(ids, 1));
-  return drop(s, rapt_add(x, p), s->c->dropout);
+  x = rapt_add(x, places_of(s, target, rapt_dim(ids, 1), at));
+  if (s->c->embedding_norm) {
+    const char *name = target ? "model.decoder.layernorm_embedding" : "model.encoder.layernorm_embedding";
+    x = rapt__nn_layer_norm(&s->l, name, x, true, 1e-5);
+  }
+  return drop(s, x, s->c->dropout);
 }
 
 rapt_tensor *rapt__transformer_encode(rapt__seq2seq_pass *pass, rapt__encoded *encoded, int64_t cross) {

@@ -13,6 +13,10 @@ typedef struct rapt__transformer_config {
   double dropout, attention_dropout, activation_dropout;
   int activation;
   bool shared, scaled;
+
+  /* What a class fixes when it settles: */
+  bool learned;        /* positions are tables, else sinusoids */
+  bool embedding_norm; /* embeddings are normed */
 } rapt__transformer_config;
 
 extern const char *const rapt__transformer_activations[];

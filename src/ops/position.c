@@ -1,4 +1,4 @@
-/* Positions: rotary (Su et al. 2021) and sinusoidal (Vaswani et al. 2017, §3.5). */
+/* Positions: rotary (Su et al. 2021), sinusoidal (Vaswani et al. 2017, §3.5), and plain numbers. */
 #include "ops/ops.h"
 
 #include <math.h>
@@ -116,4 +116,17 @@ const rapt__op rapt__op_sinusoid = {.name = "sinusoid", .flags = RAPT__NO_GRADIE
 
 rapt_tensor *rapt_sinusoid(rapt_graph *graph, int64_t t, int64_t c) {
   return rapt__op1(graph, &rapt__op_sinusoid, NULL, 0, NULL, 0, RAPT__DIMS(t, c));
+}
+
+static void arange_forward(const rapt__call *call) {
+  int32_t *out = call->out[0];
+  for (int64_t i = 0; i < call->node->out[0].size; i++) out[i] = (int32_t)i;
+}
+
+const rapt__op rapt__op_arange = {.name = "arange", .flags = RAPT__NO_GRADIENT, .forward = arange_forward};
+
+rapt_tensor *rapt_arange(rapt_graph *graph, int64_t n) {
+  if (n < 1 || n > INT32_MAX) return rapt__poison(graph, RAPT_ESHAPE, "arange: no %lld numbers", (long long)n);
+  rapt__node *node = rapt__node_new(graph, &rapt__op_arange, NULL, 0, NULL, 0);
+  return node ? rapt__node_out(node, RAPT_I32, RAPT__DIMS(n)) : &graph->poison;
 }

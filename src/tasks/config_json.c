@@ -167,27 +167,47 @@ static rapt_status read_key(rapt_model *model, const rapt__key *key, json_t *val
 }
 
 /* Settings of other classes of the family that would change the result are refused rather than ignored. */
-static rapt_status check_foreign(rapt_context *ctx, json_t *root, const char *path) {
+static rapt_status check_foreign(const rapt_model *model, json_t *root, const char *path) {
   static const struct {
-    const char *key;
-    bool refused;
-  } settings[] = {{"scale_attn_by_inverse_layer_idx", true},
-                  {"reorder_and_upcast_attn", true},
-                  {"scale_attn_weights", false},
-                  {"normalize_before", true},
-                  {"normalize_embedding", true},
-                  {"add_final_layer_norm", true}};
+    const char *places;
+    enum { MUST_BE_FALSE, MUST_BE_TRUE, MUST_BE_NULL, MUST_BE_ONE, MUST_BE_ABSOLUTE } rule;
+  } settings[] = {{"scale_attn_by_inverse_layer_idx", MUST_BE_FALSE},
+                  {"reorder_and_upcast_attn", MUST_BE_FALSE},
+                  {"scale_attn_weights", MUST_BE_TRUE},
+                  {"normalize_before", MUST_BE_FALSE},
+                  {"normalize_embedding", MUST_BE_FALSE},
+                  {"add_final_layer_norm", MUST_BE_FALSE},
+                  {"use_bidirectional_attention", MUST_BE_FALSE},
+                  {"is_decoder", MUST_BE_FALSE},
+                  {"attn_logit_softcapping", MUST_BE_NULL},
+                  {"final_logit_softcapping", MUST_BE_NULL},
+                  {"rope_parameters.partial_rotary_factor|partial_rotary_factor", MUST_BE_ONE},
+                  {"position_embedding_type", MUST_BE_ABSOLUTE}};
   for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
-    json_t *value = json_object_get(root, settings[i].key);
-    if (json_is_boolean(value) && json_is_true(value) == settings[i].refused)
-      return rapt__fail(ctx, RAPT_EUNSUPPORTED, "%s: \"%s\": %s is not supported", path, settings[i].key,
-                        settings[i].refused ? "true" : "false");
+    const char *const *allowed = model->arch->hf_allowed;
+    while (allowed && *allowed && strcmp(*allowed, settings[i].places) != 0) allowed++;
+    json_t *value = find_value(root, settings[i].places);
+    if (!value || json_is_null(value) || (allowed && *allowed)) continue;
+    bool fits = true;
+    switch (settings[i].rule) {
+    case MUST_BE_FALSE: fits = json_is_false(value); break;
+    case MUST_BE_TRUE: fits = json_is_true(value); break;
+    case MUST_BE_NULL: fits = false; break;
+    case MUST_BE_ONE: fits = json_number_value(value) == 1; break;
+    case MUST_BE_ABSOLUTE: fits = json_is_string(value) && strcmp(json_string_value(value), "absolute") == 0; break;
+    }
+    if (fits) continue;
+    char *shown = json_dumps(value, JSON_ENCODE_ANY);
+    rapt_status status = rapt__fail(model->ctx, RAPT_EUNSUPPORTED, "%s: \"%s\": %.60s is not supported", path,
+                                    settings[i].places, shown ? shown : "");
+    free(shown);
+    return status;
   }
   return RAPT_OK;
 }
 
 rapt_status rapt__config_json_read(rapt_model *model, json_t *root, const char *path) {
-  RAPT_TRY(check_foreign(model->ctx, root, path));
+  RAPT_TRY(check_foreign(model, root, path));
   for (const rapt__key *key = model->arch->keys; key->name; key++) {
     json_t *value = key->hf ? find_value(root, key->hf) : NULL;
     if (value && !json_is_null(value))

@@ -122,7 +122,21 @@ static rapt_status check_zero(reading *in, const rapt__safetensors *st, const ra
   return status;
 }
 
-/* Of two tied tensors the one with the parameter's own name counts, wherever it stands. */
+/* A second tensor for a parameter that is filled. */
+static rapt_status check_same(reading *in, const rapt__safetensors *st, const rapt__st_entry *e, int64_t index) {
+  const rapt__param *p = in->model->params->items[index];
+  float *values = e->size == p->size ? elements(in, st, e) : NULL;
+  if (!values && e->size == p->size) return rapt_context_status(in->model->ctx);
+  bool same = values != NULL;
+  for (int64_t i = 0; same && i < p->size; i++) same = in->model->params->values[p->offset + i] == (real)values[i];
+  rapt__free(in->model->ctx, values);
+  if (same) return RAPT_OK;
+  return rapt__fail(in->model->ctx, RAPT_EFORMAT,
+                    "%s: tensor \"%s\" is not the same as \"%s\", to which config.json ties it", in->path, e->name,
+                    p->name);
+}
+
+/* Of two tied tensors the one with the parameter's own name counts; another one beside it has to be the same. */
 static rapt_status take(reading *in, const rapt__safetensors *st, const rapt__st_entry *e) {
   int64_t index = -1;
   kind what = kind_of(in->model, e->name, &index);
@@ -132,14 +146,13 @@ static rapt_status take(reading *in, const rapt__safetensors *st, const rapt__st
       return rapt__fail(in->model->ctx, RAPT_EFORMAT, "%s: tensor \"%s\" is a second one for the parameter \"%s\"",
                         in->path, e->name, in->model->params->items[index]->name);
     break;
-  case COPY:
-    if (in->filled[index]) return RAPT_OK;
-    break;
+  case COPY: break;
   case UNREAD: in->unread++; return RAPT_OK;
   case ZERO: in->unread++; return check_zero(in, st, e);
   case UNKNOWN: return note(&in->unknown, &in->unknown_count, e->name);
   }
-  in->read += in->filled[index] == 0;
+  if (in->filled[index]) return check_same(in, st, e, index);
+  in->read++;
   in->filled[index] = (uint8_t)(1 + what);
   return read_param(in, st, e, index);
 }
