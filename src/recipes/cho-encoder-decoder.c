@@ -269,7 +269,7 @@ static rapt_status run_all(rapt__run *run, work *w) {
   bool *stopped = &run->result->interrupted;
   RAPT_TRY(check(run, arch));
   RAPT_TRY(rapt__corpus_load(run, &s->translation, &w->corpus));
-  RAPT_TRY(rapt__cho_words(run->ctx, &w->corpus));
+  RAPT_TRY(rapt__cho_words(&w->corpus));
   for (int n = 0; n < NETS && s->nets && !*stopped; n++) RAPT_TRY(train_net(run, w, arch, n));
   if (s->phrases && !*stopped) {
     RAPT_TRY(rapt__cho_pbmt_begin(run, &w->corpus, &w->pbmt));

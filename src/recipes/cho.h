@@ -20,7 +20,7 @@ typedef struct rapt__cho_settings {
 
 /* Makes every line of the corpus lower-case words between blanks: letters, marks and digits are words, an apostrophe
  * ends the word before it and a hyphen may stand inside one; any other character is a word by itself. */
-rapt_status rapt__cho_words(rapt_context *ctx, rapt__corpus *corpus);
+rapt_status rapt__cho_words(rapt__corpus *corpus);
 
 /* ---- The phrase-based system ---- */
 

@@ -29,7 +29,8 @@ static int kind_of(uint32_t code) {
 }
 
 /* Appends a line's words, each after a blank but the first. */
-static rapt_status add_line(rapt__text *out, const char *text, size_t size) {
+static rapt_status add_line(void *user, const char *text, size_t size, rapt__text *out) {
+  (void)user;
   bool open = false; /* the last word may go on */
   uint32_t code, next;
   size_t begin = out->size;
@@ -47,44 +48,11 @@ static rapt_status add_line(rapt__text *out, const char *text, size_t size) {
       RAPT_TRY(rapt__text_add(out, text + at, n));
     open = kind == WORD;
   }
-  return rapt__text_add(out, "\n", 1);
-}
-
-static rapt_status add_side(rapt_context *ctx, const rapt__bitext *b, int side, rapt__text *out) {
-  for (size_t i = 0; i < b->count; i++) {
-    char *lower;
-    size_t size;
-    RAPT_TRY(rapt__lowercase(ctx, b->pairs[i][side].bytes, b->pairs[i][side].size, &lower, &size));
-    rapt_status status = add_line(out, lower, size);
-    rapt__free(ctx, lower);
-    RAPT_TRY(status);
-  }
   return RAPT_OK;
 }
 
-static rapt_status renew(rapt_context *ctx, const char *const names[2], rapt__bitext *b) {
-  rapt__text texts[2];
-  rapt__bitext fresh;
-  rapt_status status = RAPT_OK;
-  for (int i = 0; i < 2; i++) rapt__text_init(&texts[i], ctx);
-  for (int i = 0; i < 2 && status == RAPT_OK; i++) status = add_side(ctx, b, i, &texts[i]);
-  if (status != RAPT_OK) {
-    for (int i = 0; i < 2; i++) rapt__text_free(&texts[i]);
-    return status;
-  }
-  status = rapt__bitext_parse(ctx, names, (char *const[]){texts[0].data, texts[1].data},
-                              (const size_t[]){texts[0].size, texts[1].size}, 0, &fresh);
-  if (status != RAPT_OK) {
-    rapt__bitext_free(&fresh);
-    return status;
-  }
-  rapt__bitext_free(b);
-  *b = fresh;
+rapt_status rapt__cho_words(rapt__corpus *corpus) {
+  rapt__bitext *const texts[] = {&corpus->train, &corpus->valid, &corpus->test};
+  for (int i = 0; i < 3; i++) RAPT_TRY(rapt__bitext_rewrite(texts[i], 0, add_line, NULL));
   return RAPT_OK;
-}
-
-rapt_status rapt__cho_words(rapt_context *ctx, rapt__corpus *corpus) {
-  RAPT_TRY(renew(ctx, (const char *const[]){"training source", "training target"}, &corpus->train));
-  RAPT_TRY(renew(ctx, (const char *const[]){"validation source", "validation target"}, &corpus->valid));
-  return renew(ctx, (const char *const[]){"test source", "test target"}, &corpus->test);
 }

@@ -86,7 +86,7 @@ static void lines_become_words(void **state) {
     }
     assert_ok(ctx, rapt__bitext_parse(ctx, (const char *const[]){"a", "b"}, texts, sizes, 0, sets[set]));
   }
-  assert_ok(ctx, rapt__cho_words(ctx, &corpus));
+  assert_ok(ctx, rapt__cho_words(&corpus));
   for (int set = 0; set < 3; set++) {
     assert_int_equal(sets[set]->count, 2);
     for (int n = 0; n < 2; n++)
