@@ -153,9 +153,10 @@ static void refusals(void **state) {
   assert_ok(w.ctx, rapt_params_get(w.params, 0, NULL, NULL, NULL, &values));
   assert_null(values);
   for (int what = 0; what < 5; what++) {
-    static const char *const parts[] = {
-        "reshape: \"w\" is kept as its file has it", "linear: the blocks of \"w\" run along the outputs",
-        "gradient: \"w\" is kept as its file has it", "linear: no gradient flows through \"w\"", "slice: \"w\" is kept"};
+    static const char *const parts[] = {"reshape: \"w\" is kept as its file has it",
+                                        "linear: the blocks of \"w\" run along the outputs",
+                                        "gradient: \"w\" is kept as its file has it",
+                                        "linear: no gradient flows through \"w\"", "slice: \"w\" is kept"};
     assert_ok(w.ctx, rapt_graph_new(w.ctx, &graph));
     rapt_tensor *x = rapt_input(graph, "x", RAPT_F32, 2, (int64_t[]){1, what == 1 ? N : K}), *grad;
     rapt_tensor *y;
