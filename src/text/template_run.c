@@ -8,7 +8,7 @@
 typedef rapt__template_run run;
 typedef rapt__tv tv;
 
-enum { WORK = 1 << 24 }; /* steps and bytes of one rendering */
+enum { WORK = 1 << 24, TURN = 32 }; /* steps and bytes of one rendering; what a turn of a loop costs besides */
 
 typedef enum jump { GO_ON, BREAK, CONTINUE } jump;
 
@@ -143,7 +143,7 @@ static void for_loop(run *r, const rapt__tn *n) {
   list = json_incref(chosen(r, n, list));
   pool = r->pool_count;
   size = json_array_size(list);
-  for (size_t i = 0; i < size && r->status == RAPT_OK; i++) {
+  for (size_t i = 0; i < size && rapt__tv_work(r, n->line, TURN); i++) {
     json_t *loop = rapt__tv_new(r, loop_of(list, i)).json;
     assign_all(r, n->args, element(list, i));
     push(r, "loop", (tv){.kind = RAPT__TV_LOOP, .json = loop});
