@@ -6,11 +6,22 @@
 #include <string.h>
 #include <time.h>
 
+static void widen(int *width, const char *text) {
+  if ((int)strlen(text) > *width) *width = (int)strlen(text);
+}
+
 static void list_recipes(void) {
-  printf("%-20s %-8s %-26s %-18s %s\n", "recipe", "minutes", "task", "data", "pass mark");
+  int id = 0, task = 0, data = 0;
   for (int i = 0; i < rapt_recipe_count(); i++) {
     const rapt_recipe_info *r = rapt_recipe_get(i);
-    printf("%-20s %-8d %-26s %-18s %s\n", r->id, r->minutes, r->task, r->data, r->pass_mark);
+    widen(&id, r->id);
+    widen(&task, r->task);
+    widen(&data, r->data);
+  }
+  printf("%-*s  minutes  %-*s  %-*s  pass mark\n", id, "recipe", task, "task", data, "data");
+  for (int i = 0; i < rapt_recipe_count(); i++) {
+    const rapt_recipe_info *r = rapt_recipe_get(i);
+    printf("%-*s  %7d  %-*s  %-*s  %s\n", id, r->id, r->minutes, task, r->task, data, r->data, r->pass_mark);
   }
 }
 
