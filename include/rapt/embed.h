@@ -41,6 +41,10 @@ RAPT_API rapt_status rapt_encoder_hidden(rapt_model *model, const rapt_sequence 
 /* Embeddings (count, width); options NULL: the model's own. (Reimers & Gurevych 2019) */
 RAPT_API rapt_status rapt_encoder_embed(rapt_model *model, const rapt_sequence *sequences, int64_t count,
                                         const rapt_embed_options *options, float *out);
+/* The same of texts (UTF-8; an invalid byte is read as U+FFFD), with the special tokens of the model's tokenizer and cut to
+ * max_tokens. */
+RAPT_API rapt_status rapt_encoder_embed_texts(rapt_model *model, const char *const *texts, const size_t *sizes,
+                                              int64_t count, const rapt_embed_options *options, float *out);
 /* The probability of every token of the vocabulary at one position of the sequence, which has a mask there: (vocabulary). Needs
  * a class with that head (BertForMaskedLM). (Devlin et al. 2019, §3.1) */
 RAPT_API rapt_status rapt_encoder_masked(rapt_model *model, const rapt_sequence *sequence, int64_t position,

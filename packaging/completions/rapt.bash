@@ -2,7 +2,7 @@
 _rapt() {
   local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]}
   if [ "$COMP_CWORD" -eq 1 ]; then
-    mapfile -t COMPREPLY < <(compgen -W "recipes show explain train sweep eval generate score translate rescore runs data align bench inspect convert doctor --help --version" -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W "recipes show explain train sweep eval generate score translate rescore runs data align bench inspect convert embed doctor --help --version" -- "$word")
     return
   fi
   local words=--help
@@ -58,6 +58,7 @@ _rapt() {
     ;;
   runs) words="--recipe --limit --json --plot --prune --help" ;;
   inspect) words="--json --all --help" ;;
+  embed) words="--format --pooling --normalize --no-normalize --threads --help" ;;
   convert)
     if [ "${COMP_WORDS[COMP_CWORD - 1]}" = --type ]; then
       words="f32 f16 bf16 q8_0 q5_0 q4_0 q4_k q5_k q6_k"

@@ -1,5 +1,5 @@
 # Completion of rapt for fish.
-set -l commands recipes show explain train sweep eval generate score translate rescore runs data align bench inspect convert doctor
+set -l commands recipes show explain train sweep eval generate score translate rescore runs data align bench inspect convert embed doctor
 complete -c rapt -n "not __fish_seen_subcommand_from $commands" -f -a "$commands"
 complete -c rapt -n "__fish_seen_subcommand_from show explain train sweep" -f -a "(rapt recipes 2>/dev/null | awk 'NR > 1 {print \$1}')"
 complete -c rapt -n "__fish_seen_subcommand_from show" -l config -d "a YAML file with every setting"
@@ -75,6 +75,11 @@ complete -c rapt -n "__fish_seen_subcommand_from translate" -l sample -d "draws 
 complete -c rapt -n "__fish_seen_subcommand_from translate" -l ban-unknown
 complete -c rapt -n "__fish_seen_subcommand_from translate" -l replace-unknown
 complete -c rapt -n "__fish_seen_subcommand_from inspect" -l all -d "arrays whole"
+complete -c rapt -n "__fish_seen_subcommand_from embed" -l format -x -a "json npy csv"
+complete -c rapt -n "__fish_seen_subcommand_from embed" -l pooling -x -a "mean cls max pooler"
+complete -c rapt -n "__fish_seen_subcommand_from embed" -l normalize -d "to length 1"
+complete -c rapt -n "__fish_seen_subcommand_from embed" -l no-normalize -d "as the states are"
+complete -c rapt -n "__fish_seen_subcommand_from embed" -l threads -x
 complete -c rapt -n "__fish_seen_subcommand_from convert" -l type -x -a "f32 f16 bf16 q8_0 q5_0 q4_0 q4_k q5_k q6_k"
 complete -c rapt -n "__fish_seen_subcommand_from convert" -l shard-size -x -d "bytes of a file of a directory"
 complete -c rapt -n "__fish_seen_subcommand_from convert" -l force -d "replace what is there"

@@ -15,7 +15,7 @@ typedef struct command {
 } command;
 
 extern const command cli_recipes, cli_show, cli_train, cli_eval, cli_generate, cli_translate, cli_runs, cli_doctor,
-    cli_bench, cli_data, cli_explain, cli_align, cli_score, cli_sweep, cli_rescore, cli_inspect, cli_convert;
+    cli_bench, cli_data, cli_explain, cli_align, cli_score, cli_sweep, cli_rescore, cli_inspect, cli_convert, cli_embed;
 
 /* "rapt: MESSAGE" and a pointer to the help; returns EXIT_USAGE. */
 int cli_usage(const command *c, const char *fmt, ...) RAPT_PRINTF(2, 3);

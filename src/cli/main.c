@@ -3,10 +3,10 @@
 
 #include <string.h>
 
-static const command *const commands[] = {&cli_recipes, &cli_show,     &cli_explain, &cli_train,     &cli_sweep,
-                                          &cli_eval,    &cli_generate, &cli_score,   &cli_translate, &cli_rescore,
-                                          &cli_runs,    &cli_data,     &cli_align,   &cli_bench,     &cli_inspect,
-                                          &cli_convert, &cli_doctor,   NULL};
+static const command *const commands[] = {
+    &cli_recipes, &cli_show,      &cli_explain, &cli_train,  &cli_sweep, &cli_eval,  &cli_generate,
+    &cli_score,   &cli_translate, &cli_rescore, &cli_runs,   &cli_data,  &cli_align, &cli_bench,
+    &cli_inspect, &cli_convert,   &cli_embed,   &cli_doctor, NULL};
 
 static void overview(FILE *to) {
   fprintf(to, "usage: rapt COMMAND [arguments]\n\nTrains, runs and explains the architectures of the Transformer "

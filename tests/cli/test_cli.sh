@@ -42,7 +42,7 @@ expect 2 '' 'usage: rapt' "$rapt"
 expect 0 'usage: rapt' '' "$rapt" --help
 expect 0 '^rapt [0-9]+\.[0-9]+\.[0-9]+$' '' "$rapt" --version
 expect 2 '' 'did you mean "train"' "$rapt" trian
-for c in recipes show explain train sweep eval generate score translate rescore runs data align bench inspect convert doctor; do expect 0 "usage: rapt $c" '' "$rapt" "$c" --help; done
+for c in recipes show explain train sweep eval generate score translate rescore runs data align bench inspect convert embed doctor; do expect 0 "usage: rapt $c" '' "$rapt" "$c" --help; done
 expect 0 '^gpt ' '' "$rapt" recipes
 expect 2 '' 'unexpected argument' "$rapt" recipes more
 expect 0 'model\.layers' '' "$rapt" show gpt
@@ -70,6 +70,9 @@ expect 0 'kernels' '' "$rapt" doctor
 
 # Files of models.
 expect 2 '' 'which file' "$rapt" inspect
+expect 2 '' 'the model directory is missing' "$rapt" embed
+expect 2 '' '--format is json, npy or csv' "$rapt" embed "$gpt2" --format xml
+expect 1 '' 'gpt2 is no encoder' "$rapt" embed "$gpt2" "$gpt2/config.json"
 printf 'plain text here' >plain.bin
 expect 1 '' 'is neither GGUF nor safetensors' "$rapt" inspect plain.bin
 expect 0 'transformer\.wte\.weight +F32 +1920 +\(30, 16\)' '' "$rapt" inspect "$gpt2"
