@@ -35,7 +35,7 @@ static int read_arguments(int argc, char **argv, wish *w) {
       if (!value || !cli_number(value, &w->threads) || w->threads < 0 || w->threads > 1024)
         return cli_usage(&cli_embed, "--threads needs a number");
     } else if (strcmp(argv[i], "--normalize") == 0 || strcmp(argv[i], "--no-normalize") == 0) {
-      w->normalize = argv[i][2] == 'n' && argv[i][3] == 'o' && argv[i][4] == 'r';
+      w->normalize = strcmp(argv[i], "--normalize") == 0;
     } else if (argv[i][0] == '-' && argv[i][1]) {
       return cli_usage(&cli_embed, "unknown option \"%s\"", argv[i]);
     } else if (!w->dir) {
@@ -83,11 +83,13 @@ static rapt_status embed(rapt_model *model, const wish *w, const rapt_embed_opti
   const char *lines[AT_ONCE], *at = text, *end = text + size;
   size_t sizes[AT_ONCE];
   int64_t width = rapt_encoder_width(model), count;
-  long long rows = 0;
-  for (const char *a = text; next_line(&a, end, &lines[0], &sizes[0]);) rows++;
   float *out = malloc(sizeof *out * AT_ONCE * (size_t)(width ? width : 1));
   rapt_status status = out ? RAPT_OK : RAPT_ENOMEM;
-  if (status == RAPT_OK && w->format == NPY && width) print_npy_header(rows, width);
+  if (status == RAPT_OK && w->format == NPY && width) {
+    long long rows = 0;
+    for (const char *line = text; next_line(&line, end, &lines[0], &sizes[0]);) rows++;
+    print_npy_header(rows, width);
+  }
   do {
     for (count = 0; count < AT_ONCE && next_line(&at, end, &lines[count], &sizes[count]);) count++;
     if (status == RAPT_OK) status = rapt_encoder_embed_texts(model, lines, sizes, count, o, out);

@@ -42,6 +42,19 @@ rapt_status rapt__pbmt_columns_add(rapt_context *ctx, rapt__pbmt_columns *column
   return RAPT_OK;
 }
 
+rapt_status rapt__pbmt_columns_append(rapt_context *ctx, size_t rows, size_t before, const double *old,
+                                      const double *values, double **out, size_t *room) {
+  size_t columns = before + 1;
+  if (rapt__mul_overflows(rows, columns, room)) return rapt__fail_memory(ctx, SIZE_MAX);
+  *out = rapt__new(ctx, *room, sizeof **out);
+  if (!*out) return RAPT_ENOMEM;
+  for (size_t k = 0; k < rows; k++) {
+    if (before) memcpy(*out + k * columns, old + k * before, before * sizeof **out);
+    (*out)[k * columns + before] = values[k];
+  }
+  return RAPT_OK;
+}
+
 bool rapt__pbmt_columns_equal(const rapt__pbmt_columns *a, const rapt__pbmt_columns *b) {
   if (a->count != b->count) return false;
   for (size_t c = 0; c < a->count; c++)

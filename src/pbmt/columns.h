@@ -39,6 +39,10 @@ typedef struct rapt__pbmt_columns {
 rapt__pbmt_columns rapt__pbmt_columns_first(void);
 /* RAPT_EINVAL for one too many, a name that is there already, is empty or too long. */
 rapt_status rapt__pbmt_columns_add(rapt_context *ctx, rapt__pbmt_columns *columns, const char *name);
+/* values (rows) behind each of the rows of `old` (rows, before): *out (rows, before + 1) is new, freed with rapt__free, and has
+ * *room numbers. */
+rapt_status rapt__pbmt_columns_append(rapt_context *ctx, size_t rows, size_t before, const double *old,
+                                      const double *values, double **out, size_t *room);
 /* The number of a column, or -1. */
 int rapt__pbmt_columns_find(const rapt__pbmt_columns *columns, const char *name);
 bool rapt__pbmt_columns_equal(const rapt__pbmt_columns *a, const rapt__pbmt_columns *b);

@@ -3,6 +3,7 @@
 
 #include "text/tokenizer.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 rapt_status rapt__pbmt_nbest_init(rapt__pbmt_nbest *l, rapt_context *ctx, const rapt__pbmt_columns *columns) {
@@ -93,16 +94,11 @@ rapt_status rapt__pbmt_nbest_merge(rapt__pbmt_nbest *l, const rapt__pbmt_nbest *
 }
 
 rapt_status rapt__pbmt_nbest_add_column(rapt__pbmt_nbest *l, const char *name, const double *values) {
-  size_t before = l->columns.count, columns = before + 1, room;
   rapt__pbmt_columns names = l->columns;
+  double *features;
+  size_t room;
   RAPT_TRY(rapt__pbmt_columns_add(l->ctx, &names, name));
-  if (rapt__mul_overflows(l->entries, columns, &room)) return rapt__fail_memory(l->ctx, SIZE_MAX);
-  double *features = rapt__new(l->ctx, room, sizeof *features);
-  if (!features) return RAPT_ENOMEM;
-  for (size_t k = 0; k < l->entries; k++) {
-    if (before) memcpy(features + k * columns, l->features + k * before, before * sizeof *features);
-    features[k * columns + before] = values[k];
-  }
+  RAPT_TRY(rapt__pbmt_columns_append(l->ctx, l->entries, l->columns.count, l->features, values, &features, &room));
   rapt__free(l->ctx, l->features);
   l->features = features;
   l->feature_room = room;
@@ -127,4 +123,19 @@ void rapt__pbmt_nbest_pick(const rapt__pbmt_nbest *l, const double *weights, siz
       best[s] = k;
     }
   }
+}
+
+static int by_score(const void *a, const void *b) {
+  const rapt__pbmt_ranked *x = a, *y = b;
+  if (x->score != y->score) return x->score > y->score ? -1 : 1;
+  return x->entry < y->entry ? -1 : x->entry > y->entry;
+}
+
+size_t rapt__pbmt_nbest_rank(const rapt__pbmt_nbest *l, size_t sentence, const double *weights,
+                             rapt__pbmt_ranked *order) {
+  size_t first = l->first[sentence], count = l->first[sentence + 1] - first;
+  for (size_t k = 0; k < count; k++)
+    order[k] = (rapt__pbmt_ranked){first + k, rapt__pbmt_nbest_score(l, first + k, weights)};
+  qsort(order, count, sizeof *order, by_score);
+  return count;
 }

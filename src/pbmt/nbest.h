@@ -43,4 +43,12 @@ rapt_status rapt__pbmt_nbest_add_column(rapt__pbmt_nbest *lists, const char *nam
 void rapt__pbmt_nbest_pick(const rapt__pbmt_nbest *lists, const double *weights, size_t *best);
 double rapt__pbmt_nbest_score(const rapt__pbmt_nbest *lists, size_t entry, const double *weights);
 
+typedef struct rapt__pbmt_ranked {
+  size_t entry;
+  double score;
+} rapt__pbmt_ranked;
+/* All entries of a sentence by their weighted sums, the highest first, in order among equals; returns how many. */
+size_t rapt__pbmt_nbest_rank(const rapt__pbmt_nbest *lists, size_t sentence, const double *weights,
+                             rapt__pbmt_ranked *order);
+
 #endif

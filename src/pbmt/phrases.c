@@ -253,19 +253,14 @@ void rapt__pbmt_phrases_free(rapt__pbmt_phrases *phrases) {
 }
 
 rapt_status rapt__pbmt_phrases_add_column(rapt__pbmt_phrases *p, const char *name, const double *values) {
-  size_t before = p->extra_count, columns = before + 1, room;
   rapt__pbmt_columns names = p->columns;
+  double *extra;
+  size_t room;
   RAPT_TRY(rapt__pbmt_columns_add(p->ctx, &names, name));
-  if (rapt__mul_overflows(p->count, columns, &room)) return rapt__fail_memory(p->ctx, SIZE_MAX);
-  double *extra = rapt__new(p->ctx, room, sizeof *extra);
-  if (!extra) return RAPT_ENOMEM;
-  for (size_t k = 0; k < p->count; k++) {
-    if (before) memcpy(extra + k * columns, p->extra + k * before, before * sizeof *extra);
-    extra[k * columns + before] = values[k];
-  }
+  RAPT_TRY(rapt__pbmt_columns_append(p->ctx, p->count, p->extra_count, p->extra, values, &extra, &room));
   rapt__free(p->ctx, p->extra);
   p->extra = extra;
-  p->extra_count = columns;
+  p->extra_count++;
   p->columns = names;
   return RAPT_OK;
 }

@@ -3,6 +3,7 @@
 
 #include "data/packed.h"
 #include "metrics/metrics.h"
+#include "text/unicode.h"
 
 static const size_t limit = (size_t)1 << 31; /* bytes of a text */
 
@@ -11,25 +12,6 @@ enum { APOSTROPHE = '\'', TYPOGRAPHIC = 0x2019 };
 static bool is_mark(uint32_t c) { return rapt__is_punctuation(c) || rapt__is_symbol(c); }
 static bool is_word(uint32_t c) { return !rapt__is_space(c) && !is_mark(c); }
 static bool is_digit(uint32_t c) { return c >= '0' && c <= '9'; }
-
-static rapt_status add_char(rapt__text *out, uint32_t c) {
-  char bytes[4];
-  int count = 1;
-  if (c < 0x80) {
-    bytes[0] = (char)c;
-  } else if (c < 0x800) {
-    bytes[0] = (char)(0xc0 | c >> 6);
-    count = 2;
-  } else if (c < 0x10000) {
-    bytes[0] = (char)(0xe0 | c >> 12);
-    count = 3;
-  } else {
-    bytes[0] = (char)(0xf0 | c >> 18);
-    count = 4;
-  }
-  for (int k = 1; k < count; k++) bytes[k] = (char)(0x80 | (c >> 6 * (count - 1 - k) & 0x3f));
-  return rapt__text_add(out, bytes, (size_t)count);
-}
 
 /* What stands around a character: blanks go before and behind it. */
 typedef struct blanks {
@@ -57,7 +39,8 @@ static rapt_status write_words(const rapt__chars *c, rapt__pbmt_apostrophe apost
     }
     blanks b = around(c, i, apostrophe);
     if (b.before && !blank) RAPT_TRY(rapt__text_add(out, " ", 1));
-    RAPT_TRY(add_char(out, c->at[i]));
+    char utf8[4];
+    RAPT_TRY(rapt__text_add(out, utf8, rapt__utf8_write(c->at[i], utf8)));
     if (b.behind) RAPT_TRY(rapt__text_add(out, " ", 1));
     blank = b.behind;
   }

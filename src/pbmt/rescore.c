@@ -3,7 +3,6 @@
 
 #include "pbmt/tune.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { STARTS = 20, DIRECTIONS = 20 };
@@ -110,27 +109,13 @@ rapt_status rapt_nbest_tune(rapt_nbest *n, const rapt_lines *references, const r
 
 /* ---- Ranking ---- */
 
-typedef struct ranked {
-  size_t entry;
-  double score;
-} ranked;
-
-static int by_score(const void *a, const void *b) {
-  const ranked *x = a, *y = b;
-  if (x->score != y->score) return x->score > y->score ? -1 : 1;
-  return x->entry < y->entry ? -1 : x->entry > y->entry;
-}
-
 rapt_status rapt_nbest_rank(const rapt_nbest *n, const double *weights, rapt_nbest_fn each, void *user) {
   const rapt__pbmt_nbest *l = &n->lists;
-  ranked *order = rapt__new(n->ctx, l->entries, sizeof *order);
+  rapt__pbmt_ranked *order = rapt__new(n->ctx, l->entries, sizeof *order);
   if (!order) return RAPT_ENOMEM;
   bool go = true;
   for (size_t s = 0; s < l->sentences && go; s++) {
-    size_t count = l->first[s + 1] - l->first[s];
-    for (size_t k = 0; k < count; k++)
-      order[k] = (ranked){l->first[s] + k, rapt__pbmt_nbest_score(l, l->first[s] + k, weights)};
-    qsort(order, count, sizeof *order, by_score);
+    size_t count = rapt__pbmt_nbest_rank(l, s, weights, order);
     for (size_t k = 0; k < count && go; k++) {
       size_t e = order[k].entry;
       const rapt_nbest_entry entry = {(int64_t)s, (int64_t)k, n->texts[e], l->features + e * l->columns.count,

@@ -66,17 +66,9 @@ rapt_status rapt__alignment_maps(const rapt__system *system, int64_t count, rapt
     lines[n] = text->pairs[at][RAPT__SOURCE].bytes;
     sizes[n] = text->pairs[at][RAPT__SOURCE].size;
   }
-  rapt_translator *translator;
-  rapt_translate_options options = {.beam = system->settings->beam,
-                                    .alpha = system->settings->alpha,
-                                    .max_ratio = 1.5,
-                                    .max_length = 10,
-                                    .alignments = true};
   drawing d = {.system = system, .svg = svg};
-  RAPT_TRY(rapt_translator_new((rapt_model *const[]){system->model}, 1, &translator));
-  rapt_status status = rapt_translate(translator, lines, sizes, n, &options, take, &d);
-  rapt_translator_free(translator);
-  return status == RAPT_OK ? d.status : status;
+  RAPT_TRY(rapt__system_align(system, lines, sizes, n, take, &d));
+  return d.status;
 }
 
 /* ---- Heads ---- */

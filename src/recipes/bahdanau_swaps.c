@@ -173,23 +173,10 @@ static bool take(void *user, const rapt_translation *t) {
 
 rapt_status rapt__count_swaps(const rapt__system *system, rapt__swaps *out) {
   const rapt__bitext *text = &system->corpus->test;
-  rapt__run *run = system->run;
-  const char **lines = rapt__arena_new(&run->arena, text->count, sizeof *lines);
-  size_t *sizes = rapt__arena_new(&run->arena, text->count, sizeof *sizes);
-  if (!lines || !sizes) return RAPT_ENOMEM;
-  for (size_t i = 0; i < text->count; i++) {
-    lines[i] = text->pairs[i][RAPT__SOURCE].bytes;
-    sizes[i] = text->pairs[i][RAPT__SOURCE].size;
-  }
-  rapt_translator *translator;
-  rapt_translate_options options = {.beam = system->settings->beam,
-                                    .alpha = system->settings->alpha,
-                                    .max_ratio = 1.5,
-                                    .max_length = 10,
-                                    .alignments = true};
+  const char **lines;
+  size_t *sizes;
   counting c = {.system = system, .out = out};
-  RAPT_TRY(rapt_translator_new((rapt_model *const[]){system->model}, 1, &translator));
-  rapt_status status = rapt_translate(translator, lines, sizes, (int64_t)text->count, &options, take, &c);
-  rapt_translator_free(translator);
-  return status == RAPT_OK ? c.status : status;
+  RAPT_TRY(rapt__bitext_side(system->run, text, RAPT__SOURCE, &lines, &sizes));
+  RAPT_TRY(rapt__system_align(system, lines, sizes, (int64_t)text->count, take, &c));
+  return c.status;
 }

@@ -39,15 +39,7 @@ rapt_status rapt__align_references(const rapt__system *system, rapt__aligned_pai
   const rapt__bitext *text = &system->corpus->test;
   const char **lines[2];
   size_t *sizes[2];
-  for (int side = 0; side < 2; side++) {
-    lines[side] = rapt__arena_new(&run->arena, text->count, sizeof **lines);
-    sizes[side] = rapt__arena_new(&run->arena, text->count, sizeof **sizes);
-    if (!lines[side] || !sizes[side]) return RAPT_ENOMEM;
-    for (size_t i = 0; i < text->count; i++) {
-      lines[side][i] = text->pairs[i][side].bytes;
-      sizes[side][i] = text->pairs[i][side].size;
-    }
-  }
+  for (int side = 0; side < 2; side++) RAPT_TRY(rapt__bitext_side(run, text, side, &lines[side], &sizes[side]));
   *out = rapt__arena_new(&run->arena, text->count, sizeof **out);
   if (!*out) return RAPT_ENOMEM;
   rapt_translator *translator;

@@ -5,8 +5,6 @@
 #include "formats/svg.h"
 #include "train/report.h"
 
-#include <stdlib.h>
-
 #include <math.h>
 #include <string.h>
 
@@ -63,17 +61,6 @@ static rapt_status save_lists(rapt__rescoring *r, const rapt__rescored *y, int s
 
 /* ---- The lists before and after ---- */
 
-typedef struct ranked {
-  size_t entry;
-  double score;
-} ranked;
-
-static int by_score(const void *a, const void *b) {
-  const ranked *x = a, *y = b;
-  if (x->score != y->score) return x->score > y->score ? -1 : 1;
-  return x->entry < y->entry ? -1 : x->entry > y->entry;
-}
-
 typedef struct viewer {
   rapt__rescoring *r;
   const rapt__rescored *from, *to;
@@ -90,30 +77,20 @@ static rapt_status add_row(viewer *v, const char *mark, const char *now, const c
   return RAPT_OK;
 }
 
-static size_t rank_of(const ranked *list, size_t count, size_t entry) {
+static size_t rank_of(const rapt__pbmt_ranked *list, size_t count, size_t entry) {
   size_t k = 0;
   while (k < count && list[k].entry != entry) k++;
   return k + 1;
 }
 
-static rapt_status order(const viewer *v, size_t s, const double *weights, ranked *list) {
-  const rapt__pbmt_nbest *l = &v->r->lists[RAPT__RESCORING_TEST];
-  size_t count = l->first[s + 1] - l->first[s];
-  for (size_t k = 0; k < count; k++)
-    list[k] = (ranked){l->first[s] + k, rapt__pbmt_nbest_score(l, l->first[s] + k, weights)};
-  qsort(list, count, sizeof *list, by_score);
-  return RAPT_OK;
-}
-
 /* A sentence, its reference, the entries that are at the top now, and the one that was at the top before. */
-static rapt_status add_sentence(viewer *v, size_t s, ranked *now, ranked *before) {
+static rapt_status add_sentence(viewer *v, size_t s, rapt__pbmt_ranked *now, rapt__pbmt_ranked *before) {
   rapt__rescoring *r = v->r;
   rapt__arena *arena = &r->run->arena;
   const rapt__pbmt_nbest *l = &r->lists[RAPT__RESCORING_TEST];
   const rapt__pbmt_text *source = &r->text[RAPT__RESCORING_TEST][0], *target = &r->text[RAPT__RESCORING_TEST][1];
-  size_t count = l->first[s + 1] - l->first[s];
-  RAPT_TRY(order(v, s, v->to->weights, now));
-  RAPT_TRY(order(v, s, v->from->weights, before));
+  size_t count = rapt__pbmt_nbest_rank(l, s, v->to->weights, now);
+  rapt__pbmt_nbest_rank(l, s, v->from->weights, before);
   RAPT_TRY(add_row(v, "source", "", "", "",
                    rapt__rescoring_words(r, rapt__pbmt_words(source, s), rapt__pbmt_length(source, s), 0)));
   RAPT_TRY(add_row(v, "reference", "", "", "",
@@ -140,7 +117,7 @@ static rapt_status view(viewer *v) {
   size_t longest = 0;
   for (size_t s = 0; s < l->sentences; s++)
     if (l->first[s + 1] - l->first[s] > longest) longest = l->first[s + 1] - l->first[s];
-  ranked *room = rapt__arena_new(&v->r->run->arena, 2 * longest, sizeof *room);
+  rapt__pbmt_ranked *room = rapt__arena_new(&v->r->run->arena, 2 * longest, sizeof *room);
   if (!room) return RAPT_ENOMEM;
   for (size_t s = 0, shown = 0; s < l->sentences && shown < SHOWN; s++) {
     if (v->from->best[s] == v->to->best[s]) continue;

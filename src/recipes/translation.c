@@ -168,6 +168,28 @@ rapt_status rapt__score_translated(rapt__run *run, const rapt_metric *metric, co
   return rapt_metric_score(run->ctx, metric, sum, &out->score);
 }
 
+rapt_status rapt__bitext_side(rapt__run *run, const rapt__bitext *text, int side, const char ***lines, size_t **sizes) {
+  *lines = rapt__arena_new(&run->arena, text->count, sizeof **lines);
+  *sizes = rapt__arena_new(&run->arena, text->count, sizeof **sizes);
+  if (!*lines || !*sizes) return RAPT_ENOMEM;
+  for (size_t i = 0; i < text->count; i++) {
+    (*lines)[i] = text->pairs[i][side].bytes;
+    (*sizes)[i] = text->pairs[i][side].size;
+  }
+  return RAPT_OK;
+}
+
+rapt_status rapt__system_align(const rapt__system *system, const char *const *lines, const size_t *sizes, int64_t count,
+                               rapt_translation_fn each, void *user) {
+  rapt_translator *translator;
+  rapt_translate_options options = search_options(system->settings, system->settings->beam);
+  options.alignments = true;
+  RAPT_TRY(rapt_translator_new((rapt_model *const[]){system->model}, 1, &translator));
+  rapt_status status = rapt_translate(translator, lines, sizes, count, &options, each, user);
+  rapt_translator_free(translator);
+  return status;
+}
+
 enum { SYSTEMS = 16 };
 
 rapt_status rapt__systems_test(rapt__system *const *systems, int count, int64_t beam, rapt__translated *out) {
@@ -177,14 +199,11 @@ rapt_status rapt__systems_test(rapt__system *const *systems, int count, int64_t 
   for (int i = 0; i < count && i < SYSTEMS; i++) models[i] = systems[i]->model;
   const rapt__bitext *text = &system->corpus->test;
   *out = (rapt__translated){0};
-  const char **lines = rapt__arena_new(&run->arena, text->count, sizeof *lines);
-  size_t *sizes = rapt__arena_new(&run->arena, text->count, sizeof *sizes);
+  const char **lines;
+  size_t *sizes;
+  RAPT_TRY(rapt__bitext_side(run, text, RAPT__SOURCE, &lines, &sizes));
   out->lines = rapt__arena_new(&run->arena, text->count, sizeof *out->lines);
-  if (!lines || !sizes || !out->lines) return RAPT_ENOMEM;
-  for (size_t i = 0; i < text->count; i++) {
-    lines[i] = text->pairs[i][RAPT__SOURCE].bytes;
-    sizes[i] = text->pairs[i][RAPT__SOURCE].size;
-  }
+  if (!out->lines) return RAPT_ENOMEM;
   rapt_translator *translator;
   rapt_translate_options options = search_options(system->settings, beam);
   collecting user = {.run = run, .lines = out->lines};

@@ -194,6 +194,11 @@ void rapt__system_free(rapt__system *system);
 rapt_status rapt__system_train(rapt__system *system, const char *dir);
 /* Translates the test text with the mean of the systems' probabilities. run->result->interrupted is set when it was stopped. */
 rapt_status rapt__systems_test(rapt__system *const *systems, int count, int64_t beam, rapt__translated *out);
+/* One side of a text as rapt_translate takes lines, in the run's arena. */
+rapt_status rapt__bitext_side(rapt__run *run, const rapt__bitext *text, int side, const char ***lines, size_t **sizes);
+/* Searches translations of these lines as the recipe does, with their alignments. */
+rapt_status rapt__system_align(const rapt__system *system, const char *const *lines, const size_t *sizes, int64_t count,
+                               rapt_translation_fn each, void *user);
 /* The metric: words between blanks as they are, or sacrebleu's defaults for pieces of words. */
 rapt_metric rapt__translation_metric(const rapt__translation_settings *s);
 
